@@ -6,6 +6,7 @@
 //! | `Auth` | stops | 77 |
 //! | `Schema`, `Data` | stops the stream, naming stream and column | 65 |
 //! | `Transient`, `RateLimited` | restarts at the checkpoint, backoff with jitter | 75 once used up |
+//! | `Stale` | discards what the plan staged and plans again | 75 once used up |
 //! | `Conflict` | stops: another sync is ahead | 75 |
 //! | `Storage` | stops: a place to write is full or failing | 74 |
 //! | `Interrupted` | stops: a signal asked for it | 130 |
@@ -43,6 +44,8 @@ pub enum ErrorKind {
         /// How long it asked us to wait, where it said so.
         retry_after: Option<Duration>,
     },
+    /// What the plan relied on is gone, such as a snapshot: its partitions can't be read any more.
+    Stale,
     /// Another process has committed before us.
     Conflict,
     /// A place to write to is full or failing: disk, quota.
@@ -67,7 +70,7 @@ impl ErrorKind {
             Self::Config | Self::Unsupported => 78,
             Self::Auth => 77,
             Self::Schema | Self::Data => 65,
-            Self::Transient | Self::RateLimited { .. } | Self::Conflict => 75,
+            Self::Transient | Self::RateLimited { .. } | Self::Stale | Self::Conflict => 75,
             Self::Storage => 74,
             Self::Interrupted => 130,
             Self::Internal => 70,
@@ -85,6 +88,7 @@ impl ErrorKind {
             Self::Data => "data",
             Self::Transient => "transient",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Stale => "stale",
             Self::Conflict => "conflict",
             Self::Storage => "storage",
             Self::Interrupted => "interrupted",
