@@ -39,6 +39,7 @@ mod emitter;
 mod erased;
 mod error;
 mod file;
+mod period;
 mod secret;
 mod source;
 mod state;
@@ -57,6 +58,7 @@ pub use erased::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::{Compression, FileOptions, FolderBy, FolderGrain};
+pub use period::Period;
 pub use secret::Secret;
 pub use source::{Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
