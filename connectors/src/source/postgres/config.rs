@@ -3,14 +3,11 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use protocol::Secret;
+use protocol::{Period, Secret};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-
-use super::duration;
 
 /// A PostgreSQL server and the database to read from. What is given here wins over the same in `url`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -51,30 +48,20 @@ pub struct Config {
     /// Most sessions that read rows at once.
     pub connections: NonZeroUsize,
     /// Longest time that connecting may take, all in all, per address.
-    #[serde(deserialize_with = "some_duration")]
-    #[schemars(with = "Option<duration::Text>")]
-    pub connect_timeout: Option<Duration>,
+    pub connect_timeout: Option<Period>,
     /// Longest time that a statement may run; 0 for any.
-    #[serde(deserialize_with = "duration::read")]
-    #[schemars(with = "duration::Text")]
-    pub statement_timeout: Duration,
+    pub statement_timeout: Period,
     /// Longest time to wait for a table that someone has locked; 0 for any.
-    #[serde(deserialize_with = "duration::read")]
-    #[schemars(with = "duration::Text")]
-    pub lock_timeout: Duration,
+    pub lock_timeout: Period,
     /// How long a connection may be silent before it is probed; 0 never probes.
-    #[serde(deserialize_with = "duration::read")]
-    #[schemars(with = "duration::Text")]
-    pub keepalive: Duration,
+    pub keepalive: Period,
     /// A replica that rows are read from. The server itself is then asked only which transactions
     /// are running.
     pub read_from: Option<ReadFrom>,
     /// The schemas that `discover` looks at; all unless given.
     pub schemas: Option<Vec<String>>,
     /// Longest time to wait for transactions that were running when a sync began.
-    #[serde(deserialize_with = "duration::read")]
-    #[schemars(with = "duration::Text")]
-    pub barrier_wait: Duration,
+    pub barrier_wait: Period,
 }
 
 impl Default for Config {
@@ -96,12 +83,12 @@ impl Default for Config {
             application_name: None,
             connections: const { NonZeroUsize::new(4).expect("4 is not 0") },
             connect_timeout: None,
-            statement_timeout: Duration::ZERO,
-            lock_timeout: Duration::from_secs(30),
-            keepalive: Duration::from_mins(1),
+            statement_timeout: Period::from_secs(0),
+            lock_timeout: Period::from_secs(30),
+            keepalive: Period::from_secs(60),
             read_from: None,
             schemas: None,
-            barrier_wait: Duration::from_secs(2),
+            barrier_wait: Period::from_secs(2),
         }
     }
 }
@@ -214,8 +201,4 @@ impl<'de> Deserialize<'de> for Hosts {
 
         deserializer.deserialize_any(Reader)
     }
-}
-
-fn some_duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    duration::read(deserializer).map(Some)
 }

@@ -2,7 +2,8 @@
 
 use protocol::StreamKind;
 
-use crate::source::postgres::types::{NativeType, quote_identifier};
+use crate::source::postgres::quote_identifier;
+use crate::source::postgres::types::NativeType;
 
 /// A table, view or the like, as the catalogs describe it now.
 #[derive(Debug, Clone)]
