@@ -34,6 +34,8 @@ pub(crate) struct Committer<'a> {
     pub(crate) progress: Arc<StreamProgress>,
     unfinished: Unfinished,
     held: Staged,
+    /// A commit failed, or its outcome is unknown: nothing that this committer knows is true any more.
+    is_lost: bool,
     pub(crate) committed: Committed,
 }
 
@@ -57,6 +59,7 @@ impl<'a> Committer<'a> {
             progress,
             unfinished: plan.unfinished.clone(),
             held: Staged::default(),
+            is_lost: false,
             committed: Committed::default(),
         }
     }
@@ -103,7 +106,8 @@ impl<'a> Committer<'a> {
 
     /// Whether a commit may be made now: of the whole, or of a part where the grain allows.
     pub(crate) fn may_commit(&self) -> bool {
-        self.is_complete() || (self.plan.grain == Grain::Partition && !self.held.done.is_empty())
+        let apart = self.plan.grain == Grain::Partition && !self.held.done.is_empty();
+        !self.is_lost && (self.is_complete() || apart)
     }
 
     /// Commits what is held. A commit whose outcome is unknown is repeated as it is: the destination
@@ -126,6 +130,8 @@ impl<'a> Committer<'a> {
             at: clock::now(),
         };
         self.held = Staged::default();
+        // Invariant: state never moves without its files, so no commit follows one that failed.
+        self.is_lost = true;
         let watch = Watch::start();
         let (destination, target) = (self.destination, &self.plan.stream.target);
         // A commit under way is not given up for a signal: its outcome would stay unknown.
@@ -135,6 +141,7 @@ impl<'a> Committer<'a> {
         .await;
         self.committed.seconds += watch.seconds();
         self.head = result.map_err(|error| self.located(error))?;
+        self.is_lost = false;
         self.committed.commits += 1;
         for file in &commit.files {
             self.committed.files += 1;

@@ -91,10 +91,13 @@ impl Sync {
     }
 
     async fn run_streams(&self, streams: Vec<ConfiguredStream>) -> Vec<StreamReport> {
-        let tasks: Vec<_> = streams.into_iter().map(|stream| self.stream_sync(stream).run()).collect();
+        let syncs: Vec<_> = streams.into_iter().map(|stream| self.stream_sync(stream)).collect();
+        let tasks = syncs.into_iter().enumerate().map(|(at, sync)| async move { (at, sync.run().await) });
         // Twice as many streams as lanes: the next ones plan while others read.
         let at_once = self.context.config.parallelism.get() * 2;
-        futures::stream::iter(tasks).buffered(at_once).collect().await
+        let mut reports: Vec<_> = futures::stream::iter(tasks).buffer_unordered(at_once).collect().await;
+        reports.sort_by_key(|(at, _)| *at);
+        reports.into_iter().map(|(_, report)| report).collect()
     }
 
     fn stream_sync(&self, stream: ConfiguredStream) -> StreamSync<'_> {
