@@ -1,0 +1,5 @@
+//! The systems that tidegate reads from and writes to. One folder and one line in [`registry`] each.
+
+pub mod destination;
+pub mod registry;
+pub mod source;

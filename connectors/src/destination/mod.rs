@@ -1,0 +1,1 @@
+//! Systems that files are committed to.

@@ -1,0 +1,27 @@
+//! Which connectors there are: one line each.
+
+use protocol::{DestinationFactory, SourceFactory};
+
+/// All sources.
+#[must_use]
+pub fn sources() -> Vec<SourceFactory> {
+    vec![]
+}
+
+/// All destinations.
+#[must_use]
+pub fn destinations() -> Vec<DestinationFactory> {
+    vec![]
+}
+
+/// The source of that name.
+#[must_use]
+pub fn source(name: &str) -> Option<SourceFactory> {
+    sources().into_iter().find(|factory| factory.name == name)
+}
+
+/// The destination of that name.
+#[must_use]
+pub fn destination(name: &str) -> Option<DestinationFactory> {
+    destinations().into_iter().find(|factory| factory.name == name)
+}

@@ -1,0 +1,1 @@
+//! Systems that records are read from.

@@ -1,0 +1,95 @@
+//! A system that files are committed to.
+
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+use futures::Future;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::{Change, Commit, ConfiguredStream, FileOptions, Head, Result, StagedFile};
+
+/// A system that files are committed to. The files are written by the engine.
+pub trait Destination: Sized + Send + Sync + 'static {
+    /// Name in configuration files, in `snake_case`: `parquet`.
+    const NAME: &'static str;
+    /// Configuration; its JSON schema is what `tidegate spec` prints.
+    type Config: DeserializeOwned + JsonSchema + Send + 'static;
+
+    /// Builds the destination: parses, connects lazily, writes nothing. Called once per process.
+    fn open(config: Self::Config) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Proves that a file can be staged and a commit written, and leaves no trace; returns what a
+    /// person should know, one line each.
+    fn check(&self) -> impl Future<Output = Result<Vec<String>>> + Send;
+
+    /// Where a target stands. Reads only, and repairs nothing. Called by `plan` and `state`.
+    fn head(&self, target: &str) -> impl Future<Output = Result<Head>> + Send;
+
+    /// Finishes what a crashed commit left undone, creates or widens the target for `schema` (all
+    /// DDL happens here; it is idempotent), tells where the stream stands and where the engine
+    /// shall put files.
+    ///
+    /// `schema` is what the engine will write: the stream's columns and the metadata columns.
+    /// Called first, once per stream and process. Fails with
+    /// [`ErrorKind::Schema`](crate::ErrorKind::Schema) when the target can't hold the schema, and
+    /// with [`ErrorKind::Config`](crate::ErrorKind::Config) when it belongs to another connection.
+    fn prepare(
+        &self,
+        stream: &ConfiguredStream,
+        schema: &SchemaRef,
+    ) -> impl Future<Output = Result<Prepared>> + Send;
+
+    /// Makes `commit.files` visible and `commit.state` current, both or neither.
+    ///
+    /// Called in turn for one target, at once for different ones. Repeating a commit (same `id`)
+    /// that took effect returns the head and changes nothing. Any other fails with
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) unless `commit.sequence` is the head's
+    /// plus one: another process has committed, and this one ends. A
+    /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) failure may have taken effect or not:
+    /// the engine repeats the same commit.
+    fn commit(&self, target: &str, commit: &Commit) -> impl Future<Output = Result<Head>> + Send;
+}
+
+/// A target that is ready for files.
+pub struct Prepared {
+    /// Where the stream stands.
+    pub head: Head,
+    /// Where files go.
+    pub stage: Box<dyn Stage>,
+    /// The schema that files must have: the head's, widened by the one asked for.
+    pub schema: SchemaRef,
+    /// How it differs from the head's.
+    pub changes: Vec<Change>,
+}
+
+/// A place where files are written aside: seen by nobody until they are committed.
+pub trait Stage: Send + Sync {
+    /// How files are cut.
+    fn options(&self) -> &FileOptions;
+
+    /// Most bytes that one open writer keeps in memory.
+    fn buffer_bytes(&self) -> usize;
+
+    /// Starts a file in `folder` (`created_day=2026-11-22`), under a name that no other attempt
+    /// ever uses. Called at once for several files.
+    fn create<'a>(&'a self, folder: Option<&'a str>) -> BoxFuture<'a, Result<Box<dyn StagedWriter>>>;
+
+    /// Removes finished files that will not be committed. Best effort is not enough: what can't be
+    /// removed must be said.
+    fn discard<'a>(&'a self, files: &'a [StagedFile]) -> BoxFuture<'a, Result<()>>;
+}
+
+/// One open file of a [`Stage`]. Dropping it before `finish` leaves nothing visible; what it left
+/// aside is removed by [`StagedWriter::abandon`] or by a later clean-up.
+pub trait StagedWriter: Send {
+    /// Appends bytes. Waits while too much is on its way.
+    fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>>;
+
+    /// Makes everything durable and returns the file with its path, its bytes and its placement.
+    /// The engine sets `rows`.
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<StagedFile>>;
+
+    /// Throws the file away.
+    fn abandon(self: Box<Self>) -> BoxFuture<'static, Result<()>>;
+}
