@@ -40,6 +40,11 @@ impl Account {
         command.uid(self.uid).gid(self.gid);
     }
 
+    /// What makes the shell run a command under this account, put before it.
+    pub(crate) fn prefix(self) -> String {
+        format!("setpriv --reuid={} --regid={} --clear-groups -- ", self.uid, self.gid)
+    }
+
     pub(crate) fn give(self, path: &Path) {
         chown(path, Some(self.uid), Some(self.gid))
             .unwrap_or_else(|error| panic!("cannot give {} away: {error}", path.display()));

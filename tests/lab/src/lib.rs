@@ -10,10 +10,16 @@
 
 mod account;
 mod blocking;
+mod http;
 pub mod port;
 pub mod postgres;
 pub mod process;
+mod python;
 mod root;
+pub mod s3;
+pub mod sample;
 
 pub use postgres::{Binaries, Cluster, Database, Options, Role};
+pub use python::python;
 pub use root::root;
+pub use s3::{Bucket, S3};

@@ -42,9 +42,6 @@ impl Process {
         command.args(["-c", include_str!("watchdog.sh"), "watchdog"]).arg(&directory).arg(signals.join(" "));
         // A group of its own: an interrupt typed at the terminal reaches only the tests.
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        if let Some(account) = account {
-            account.dress(&mut command);
-        }
         let watchdog = command.spawn().expect("a shell is always there");
         Self { directory, account, watchdog: Mutex::new(watchdog) }
     }
@@ -59,6 +56,11 @@ impl Process {
         fs::write(&path, content).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
         self.own(&path, 0o600);
         path
+    }
+
+    /// Names files outside the directory that the server leaves behind, to be removed with it.
+    pub(crate) fn litter(&self, paths: &[String]) {
+        self.write("litter", &(paths.join("\n") + "\n"));
     }
 
     /// Hands a file or directory over to the server's account.
@@ -91,14 +93,15 @@ impl Process {
         S: AsRef<OsStr>,
     {
         let mut line = OsString::from("exec ");
+        if let Some(account) = self.account {
+            line.push(account.prefix());
+        }
         line.push(quote(program.as_os_str()));
         for argument in arguments {
             line.push(" ");
             line.push(quote(argument.as_ref()));
         }
-        let run = self.directory.join("run");
-        fs::write(&run, line.as_bytes()).expect("the directory is ours");
-        self.own(&run, 0o600);
+        fs::write(self.directory.join("run"), line.as_bytes()).expect("the directory is ours");
         self.restart();
     }
 

@@ -44,6 +44,9 @@ while read -r order arguments; do
 done
 
 stop $signals
+if [ -e "$directory/litter" ]; then
+    while read -r path; do rm -f "$path"; done <"$directory/litter"
+fi
 # What the server leaves running for a moment may still write.
 tries=0
 until rm -rf "$directory" || [ $tries -ge 100 ]; do

@@ -65,10 +65,22 @@ impl Binaries {
         if !process.has_account() || Account::can_run(&self.program("postgres")) {
             return self.clone();
         }
-        let copy = process.directory().join("binaries");
         let tree = self.folder.parent().expect("the folder is named bin and has a parent");
-        mirror(tree, &copy, process);
-        Self { folder: copy.join("bin"), ..self.clone() }
+        let package = tree.parent().expect("the tree is not the root");
+        let copy = process.directory().join(format!("binaries-{}", self.major));
+        let reachable = Self { folder: copy.join("package/tree/bin"), ..self.clone() };
+        if copy.exists() {
+            return reachable;
+        }
+        folder(&copy, process);
+        folder(&copy.join("package"), process);
+        mirror(tree, &copy.join("package/tree"), process);
+        // A wheel's shared libraries lie beside its package, where the programs look for them.
+        let libraries = package.with_extension("libs");
+        if libraries.is_dir() {
+            mirror(&libraries, &copy.join(libraries.file_name().expect("it has a name")), process);
+        }
+        reachable
     }
 }
 
@@ -118,10 +130,14 @@ fn major(version: &str) -> Option<u32> {
     number.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
+fn folder(path: &Path, process: &Process) {
+    fs::create_dir(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    process.own(path, 0o700);
+}
+
 /// Links every file that everyone may read, and copies the others.
 fn mirror(from: &Path, to: &Path, process: &Process) {
-    fs::create_dir(to).expect("the directory is ours");
-    process.own(to, 0o700);
+    folder(to, process);
     for entry in entries(from) {
         let target = to.join(entry.file_name().expect("an entry has a name"));
         let data = fs::metadata(&entry).unwrap_or_else(|error| panic!("{}: {error}", entry.display()));

@@ -28,6 +28,7 @@ impl Cluster {
         server.run(&server.binaries.program("initdb"), &arguments);
         process.write("data/pg_hba.conf", &options.access());
         let mut options = options;
+        options.binaries = Some(binaries);
         if let Some(tls) = &options.tls {
             assert!(server.binaries.has_tls(), "PostgreSQL {} speaks no TLS here", server.binaries.major());
             process.write("data/server.crt", tls.server_certificate());
@@ -82,7 +83,7 @@ impl Cluster {
     }
 
     pub fn binaries(&self) -> &Binaries {
-        &self.server.binaries
+        self.options.binaries.as_ref().expect("the start has chosen some")
     }
 
     pub fn port(&self) -> u16 {

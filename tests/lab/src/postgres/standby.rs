@@ -28,7 +28,7 @@ impl Cluster {
 
 impl Standby {
     fn start(primary: &Cluster, settings: &[(&str, &str)]) -> Self {
-        let server = Server::new(&primary.server.binaries, primary.server.password.clone());
+        let server = Server::new(primary.binaries(), primary.server.password.clone());
         let slot = format!("standby_{}", random_word());
         blocking::wait(async {
             let sql = format!("SELECT pg_create_physical_replication_slot('{slot}', true)");
@@ -97,11 +97,7 @@ fn copy(primary: &Cluster, server: &Server, slot: &str) {
     candidates.retain(|other| other.major() >= primary.major() && other.program("pg_basebackup").exists());
     candidates.sort_by_key(Binaries::major);
     let binaries = candidates.first().expect("some PostgreSQL from this version on has pg_basebackup");
-    let binaries = if *binaries.program("postgres") == *server.binaries.program("postgres") {
-        server.binaries.clone()
-    } else {
-        binaries.within_reach_of(&server.process)
-    };
+    let binaries = binaries.within_reach_of(&server.process);
     let (host, port) = (primary.server.process.directory().display().to_string(), primary.port().to_string());
     let data = server.data().display().to_string();
     let from = ["-h", &host, "-p", &port, "-U", "postgres", "-S", slot];

@@ -56,7 +56,9 @@ impl Tls {
     }
 
     fn made(server: &CertificateParams, signer: Signer) -> Self {
-        let mut parameters = parameters("tidegate lab authority", &[]);
+        // Two authorities of one name would be taken for one with a broken signature.
+        let name = format!("tidegate lab authority {:x}", fastrand::u64(..));
+        let mut parameters = parameters(&name, &[]);
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let authority_key = new_key();
