@@ -43,7 +43,7 @@ impl fmt::Display for Period {
             return f.write_str("0s");
         }
         let (unit, size) =
-            UNITS.iter().find(|(_, size)| millis % u128::from(*size) == 0).unwrap_or(&("ms", 1));
+            UNITS.iter().find(|(_, size)| millis.is_multiple_of(u128::from(*size))).unwrap_or(&("ms", 1));
         write!(f, "{}{unit}", millis / u128::from(*size))
     }
 }
