@@ -16,7 +16,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Parameter>> {
     let text = text.trim();
     match ["postgres://", "postgresql://"].iter().find_map(|scheme| text.strip_prefix(scheme)) {
         Some(rest) => url(rest),
-        None if text.contains("://") => Err(unreadable("it starts with neither postgres:// nor postgresql://")),
+        None if text.contains("://") => {
+            Err(unreadable("it starts with neither postgres:// nor postgresql://"))
+        }
         None => keywords(text),
     }
 }
@@ -64,7 +66,9 @@ fn add_hosts(parameters: &mut Vec<Parameter>, hosts: &str) -> Result<()> {
             None => host.split_once(':').map_or((host, Some("")), |(name, port)| (name, Some(port))),
         };
         names.push(decoded(name)?);
-        ports.push(decoded(port.ok_or_else(|| unreadable("something other than a port follows an address"))?)?);
+        ports.push(decoded(
+            port.ok_or_else(|| unreadable("something other than a port follows an address"))?,
+        )?);
     }
     if names.iter().any(|name| !name.is_empty()) {
         parameters.push(("host".to_owned(), names.join(",")));

@@ -44,7 +44,11 @@ impl PasswordFile {
         let fits = |line: &&[String; 5]| {
             line.iter().zip(wanted).all(|(pattern, wanted)| pattern == "\u{0}*" || pattern == wanted)
         };
-        self.0.iter().find(fits).map(|line| Secret::new(line[4].clone())).filter(|found| !found.reveal().is_empty())
+        self.0
+            .iter()
+            .find(fits)
+            .map(|line| Secret::new(line[4].clone()))
+            .filter(|found| !found.reveal().is_empty())
     }
 }
 
