@@ -31,6 +31,7 @@
 //! - The [`ErrorKind`] alone decides about retry and exit code.
 #![warn(missing_docs)]
 
+mod bytesize;
 mod catalog;
 mod commit;
 mod destination;
@@ -39,10 +40,12 @@ mod emitter;
 mod erased;
 mod error;
 mod file;
+mod period;
 mod secret;
 mod source;
 mod state;
 
+pub use bytesize::{ByteSize, InvalidByteSize};
 pub use catalog::{
     Catalog, ConfiguredStream, CursorCandidate, DriftPolicy, Stream, StreamFilter, StreamKind, SyncMode,
     UnfitPolicy, WriteMode,
@@ -57,6 +60,7 @@ pub use erased::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::{Compression, FileOptions, FolderBy, FolderGrain};
+pub use period::Period;
 pub use secret::Secret;
 pub use source::{Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
