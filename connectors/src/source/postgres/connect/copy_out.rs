@@ -63,7 +63,7 @@ impl<'a> CopyOut<'a> {
                 other => copy.control(&other)?,
             }
             if copy.loan.is_none() {
-                return Err(Error::internal(format!("{what}: the statement copies nothing out")));
+                return Err(copy.unasked());
             }
         }
     }
@@ -161,7 +161,7 @@ impl<'a> CopyOut<'a> {
                     return Err(error);
                 }
                 if self.rows.is_none() {
-                    return Err(self.nonsense());
+                    return Err(self.unasked());
                 }
             }
             Message::CopyOutResponse(_)
@@ -169,7 +169,7 @@ impl<'a> CopyOut<'a> {
             | Message::NoticeResponse(_)
             | Message::NotificationResponse(_)
             | Message::ParameterStatus(_) => {}
-            _ => return Err(self.nonsense()),
+            _ => return Err(self.unasked()),
         }
         Ok(())
     }
@@ -186,6 +186,10 @@ impl<'a> CopyOut<'a> {
             }
         }
         refused(&self.what, &code, &message)
+    }
+
+    fn unasked(&self) -> Error {
+        Error::internal(format!("{}: the statement copies nothing out", self.what))
     }
 
     fn nonsense(&self) -> Error {

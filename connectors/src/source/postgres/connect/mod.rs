@@ -13,6 +13,9 @@ mod socket;
 mod tls;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protocol::{Error, Result};
