@@ -1,6 +1,5 @@
 //! Tests of the decoder as a whole: rows, cuts, batches, policies; and the server's own word on values.
 
-mod copies;
 mod golden;
 mod properties;
 mod rows;
