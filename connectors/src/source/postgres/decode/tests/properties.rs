@@ -1,6 +1,8 @@
 //! What holds for any bytes: cuts do not matter, and nothing panics.
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Decimal128Type, Decimal256Type};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::{Adjustment, Result, UnfitPolicy};
@@ -188,20 +190,15 @@ proptest! {
     fn decimals_are_the_texts(bytes in numeric_bytes(), scale in 0_i32..8) {
         // The text is checked against the server; the decimal must be the same number.
         let text = super::one(&base(1700, "numeric"), &[Some(&bytes)], UnfitPolicy::Error).unwrap();
-        let text = arrow_array::cast::AsArray::as_string::<i32>(&text).value(0).to_owned();
+        let text = text.as_string::<i32>().value(0).to_owned();
         let shown = u16::from_be_bytes([bytes[6], bytes[7]]);
         for precision in [38 - scale, 60] {
             let decimal = super::one(&numeric(precision, scale), &[Some(&bytes)], UnfitPolicy::Error);
             let Ok(decimal) = decimal else { continue };
-            let plain = match decimal.data_type() {
-                arrow_schema::DataType::Decimal128(..) => {
-                    let array = arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Decimal128Type>(&decimal);
-                    array.value_as_string(0)
-                }
-                _ => {
-                    let array = arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Decimal256Type>(&decimal);
-                    array.value_as_string(0)
-                }
+            let plain = if let arrow_schema::DataType::Decimal128(..) = decimal.data_type() {
+                decimal.as_primitive::<Decimal128Type>().value_as_string(0)
+            } else {
+                decimal.as_primitive::<Decimal256Type>().value_as_string(0)
             };
             prop_assert!(is_same_number(&plain, &text, shown), "{} {}", plain, text);
         }
