@@ -114,7 +114,7 @@ impl Builder {
             Self::Decimal128(to) => to.values.push_null(),
             Self::Decimal256(to) => to.values.push_null(),
             Self::NumericText(to) | Self::Text(to) | Self::Char(to) | Self::Jsonb(to) | Self::Binary(to) => {
-                to.append_null()
+                to.append_null();
             }
             Self::Uuid(to) => to.append_null(),
             Self::Date(to) => to.push_null(),

@@ -170,7 +170,7 @@ impl Scaled {
         }
         let Some((last, digits)) = digits.split_last() else {
             // Where zeros stand between the unit and what was cut off, it is less than half.
-            let rounds_up = rounds_up && exponent > -DIGIT;
+            let rounds_up = rounds_up && exponent == 0;
             return Ok(Self { magnitude: Some(Wide::ZERO), is_exact, rounds_up });
         };
         let last = u64::from(digit(*last)?);

@@ -73,7 +73,7 @@ impl Fault {
                 reason.words(),
                 column.field().data_type()
             ))
-            .hint("set the stream's `on_unfit` to `null` or `clamp`, or read the column as text"),
+            .hint("set the stream's `on_unfit` to `null` or `clamp`, or leave the column out by `exclude`"),
             Self::TooLong => Error::data(format!("column {name:?}: a value of 2 GiB or more as Arrow")),
         };
         error.context("column", name)

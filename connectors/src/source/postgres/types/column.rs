@@ -35,7 +35,7 @@ impl Column {
                 requested.data_type()
             ))
             .context("column", name)
-            .hint("leave out the column's type, or read it as text")
+            .hint("only numbers can be read as another type: check the stream's `decimals`")
         })?;
         let quoted = quote_identifier(name);
         let (expression, wire_type) = match &reading.cast {
@@ -219,3 +219,6 @@ impl Reading {
         Some(Self::plain(codec))
     }
 }
+
+#[cfg(test)]
+mod tests;
