@@ -39,7 +39,7 @@ use snapshot::Sessions;
 pub struct Postgres {
     connector: Arc<Connector>,
     sessions: Sessions,
-    /// The columns of streams that were planned here.
+    /// The columns of streams that were planned here, by target.
     layouts: tokio::sync::Mutex<HashMap<String, Arc<Layout>>>,
     schemas: Option<Vec<String>>,
 }

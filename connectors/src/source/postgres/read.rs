@@ -39,7 +39,7 @@ pub(super) async fn read(
     };
     match done {
         Ok(()) => {
-            source.sessions.read(&stream.name, snapshot);
+            source.sessions.read(&stream.target, snapshot);
             Ok(())
         }
         Err(error) => {
@@ -66,7 +66,8 @@ async fn copied(
     check(&turn, partition, layout).await.map_err(|error| layout.explain(error))?;
     let decoder =
         Decoder::new(&layout.columns, Arc::clone(&stream.schema), stream.on_unfit, out.batch_bytes())?;
-    let rows = copy_out(&turn, &partition.copy(&layout.expressions()), decoder, out).await?;
+    let what = format!("could not read {}", table.qualified());
+    let rows = copy_out(&mut turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
     tracing::debug!(stream = stream.name, table = table.name, rows, "partition read");
     if !table.lockable {
         let answers = ask(&turn, WHAT, REWRITTEN).await?;
@@ -131,7 +132,7 @@ fn stale(message: &str) -> Error {
 impl Postgres {
     /// The columns of a stream: as the plan found them, or, in another process, as they are now.
     async fn layout(&self, stream: &ConfiguredStream, partition: &Partition) -> Result<Arc<Layout>> {
-        let known = self.layouts.lock().await.get(&stream.name).cloned();
+        let known = self.layouts.lock().await.get(&stream.target).cloned();
         let names = |layout: &Layout| {
             layout.columns.iter().map(super::types::Column::name).eq(stream
                 .schema
@@ -147,7 +148,7 @@ impl Postgres {
         lease.give_back();
         let layout = Arc::new(Layout::of(&relation, &stream.schema)?);
         layout.check(&partition.types)?;
-        self.layouts.lock().await.insert(stream.name.clone(), Arc::clone(&layout));
+        self.layouts.lock().await.insert(stream.target.clone(), Arc::clone(&layout));
         Ok(layout)
     }
 }
