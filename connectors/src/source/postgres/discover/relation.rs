@@ -112,6 +112,9 @@ impl Leaf {
     }
 }
 
+#[cfg(test)]
+pub(super) use crate::source::postgres::quote_identifier as quoted;
+
 fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quote_identifier(schema), quote_identifier(name))
 }
