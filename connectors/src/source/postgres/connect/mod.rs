@@ -22,7 +22,6 @@ use protocol::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-pub(crate) use copy_out::CopyOut;
 pub(crate) use session::Client;
 
 use self::driver::Way;

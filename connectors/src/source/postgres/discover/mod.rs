@@ -93,10 +93,10 @@ async fn described(client: &Client, classes: &[&Class], exact: bool) -> Result<V
         Types::of(client, &oids),
         catalog::leaves(client, &oids, exact)
     )?;
-    let mut indexed: Vec<u32> = oids.iter().copied().chain(leaves.iter().map(|leaf| leaf.oid)).collect();
-    indexed.sort_unstable();
-    indexed.dedup();
-    let indexes = grouped(catalog::indexes(client, &indexed).await?, |index| index.relation);
+    let mut tables: Vec<u32> = oids.iter().copied().chain(leaves.iter().map(|leaf| leaf.oid)).collect();
+    tables.sort_unstable();
+    tables.dedup();
+    let indexes = grouped(catalog::indexes(client, &tables).await?, |index| index.relation);
     let mut attributes = grouped(attributes, |attribute| attribute.relation);
     let mut leaves = grouped(leaves, |leaf| leaf.root);
     let relations = classes.iter().map(|class| {

@@ -94,8 +94,8 @@ async fn each_kind_of_table_is_found_and_described() {
     assert_eq!(orders.estimated_rows, Some(5000));
     assert_eq!(orders.leaves.len(), 1);
     assert_eq!(orders.leaves[0].access_method.as_deref(), Some("heap"));
-    let node = database.value("SELECT pg_relation_filenode('orders')").await.unwrap();
-    assert_eq!(orders.leaves[0].filenode.map(|node| node.to_string()), Some(node));
+    let filenode = database.value("SELECT pg_relation_filenode('orders')").await.unwrap();
+    assert_eq!(orders.leaves[0].filenode.map(|node| node.to_string()), Some(filenode));
     let pages: u64 =
         database.value("SELECT pg_relation_size('orders') / 8192").await.unwrap().parse().unwrap();
     assert_eq!(orders.pages(), pages);
@@ -108,8 +108,8 @@ async fn each_kind_of_table_is_found_and_described() {
     assert_eq!(described.estimated_bytes, Some(pages * 8192));
     let price = described.schema.field_with_name("price").unwrap();
     assert_eq!((price.data_type(), price.is_nullable()), (&DataType::Decimal128(18, 4), false));
-    let note = described.schema.field_with_name("note").unwrap();
-    assert_eq!(note.metadata().get(protocol::Stream::COMMENT).map(String::as_str), Some("as they said it"));
+    let said = described.schema.field_with_name("note").unwrap();
+    assert_eq!(said.metadata().get(protocol::Stream::COMMENT).map(String::as_str), Some("as they said it"));
 }
 
 #[tokio::test]
