@@ -1,35 +1,40 @@
-//! Drives one COPY into an emitter.
+//! Drives one COPY from the server into an emitter.
 
-use futures::{StreamExt, pin_mut};
-use protocol::{Emitter, Result};
+use protocol::{Emitter, Error, Result};
 
+use super::connect::Client;
 use super::decode::Decoder;
 
-/// Runs `sql`, a full `COPY … TO STDOUT (FORMAT binary)`, and emits its rows as batches; returns
-/// how many rows there were.
+/// Runs `sql`, a full `COPY … TO STDOUT (FORMAT binary)`, and emits its rows as batches; returns how
+/// many there were, which is what the server says it sent. `what` begins an error's message: `could
+/// not read public.orders`.
+///
+/// Values that were changed because they did not fit are told right behind the batch they are in.
 pub(crate) async fn copy_out<S>(
-    client: &tokio_postgres::Client,
+    client: &mut Client,
     sql: &str,
+    what: &str,
     mut decoder: Decoder,
     out: &mut Emitter<'_, S>,
 ) -> Result<u64> {
-    let error =
-        |error: tokio_postgres::Error| protocol::Error::transient("reading failed").with_source(error);
-    let stream = client.copy_out(sql).await.map_err(error)?;
-    pin_mut!(stream);
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(error)?;
-        let mut rest = &chunk[..];
-        while !rest.is_empty() {
-            let taken = decoder.decode(rest)?;
-            rest = &rest[taken..];
+    let mut copy = client.copy_out(sql, what).await?;
+    while let Some(mut chunk) = copy.chunk().await? {
+        while !chunk.is_empty() {
+            let taken = decoder.decode(chunk)?;
+            chunk = &chunk[taken..];
             if decoder.is_full() {
                 emit(&mut decoder, out).await?;
             }
         }
     }
     emit(&mut decoder, out).await?;
-    decoder.finish()
+    let rows = decoder.finish()?;
+    match copy.rows() {
+        Some(sent) if sent != rows => {
+            Err(Error::internal(format!("{what}: the server sent {sent} rows, and {rows} were decoded")))
+        }
+        _ => Ok(rows),
+    }
 }
 
 async fn emit<S>(decoder: &mut Decoder, out: &mut Emitter<'_, S>) -> Result<()> {
@@ -41,3 +46,6 @@ async fn emit<S>(decoder: &mut Decoder, out: &mut Emitter<'_, S>) -> Result<()> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,8 @@ use crate::source::postgres::quote_identifier;
 /// A selected column.
 #[derive(Debug, Clone)]
 pub struct Column {
-    name: String,
+    field: Field,
+    native: String,
     expression: String,
     wire_type: u32,
     codec: Codec,
@@ -34,7 +35,7 @@ impl Column {
                 requested.data_type()
             ))
             .context("column", name)
-            .hint("leave out the column's type, or read it as text")
+            .hint("only numbers can be read as another type: check the stream's `decimals`")
         })?;
         let quoted = quote_identifier(name);
         let (expression, wire_type) = match &reading.cast {
@@ -42,13 +43,31 @@ impl Column {
             Some(cast) => (format!("{quoted}::pg_catalog.{}", cast.sql()), cast.oid()),
             None => (quoted, native.base().oid),
         };
-        Ok(Self { name: name.clone(), expression, wire_type, codec: reading.codec })
+        Ok(Self {
+            field: requested.clone(),
+            native: native.display.clone(),
+            expression,
+            wire_type,
+            codec: reading.codec,
+        })
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        self.field.name()
+    }
+
+    /// The field that was requested.
+    #[must_use]
+    pub fn field(&self) -> &Field {
+        &self.field
+    }
+
+    /// What the server calls its type.
+    #[must_use]
+    pub fn native(&self) -> &str {
+        &self.native
     }
 
     /// What stands for it in `SELECT`: `"name"` or `"name"::pg_catalog.text`.
@@ -200,3 +219,6 @@ impl Reading {
         Some(Self::plain(codec))
     }
 }
+
+#[cfg(test)]
+mod tests;
