@@ -17,7 +17,7 @@ pub(crate) async fn copy_out<S>(
     mut decoder: Decoder,
     out: &mut Emitter<'_, S>,
 ) -> Result<u64> {
-    let mut copy = client.copy_out(sql, what).await?;
+    let mut copy = client.copy(sql, what).await?;
     while let Some(mut chunk) = copy.chunk().await? {
         while !chunk.is_empty() {
             let taken = decoder.decode(chunk)?;

@@ -66,7 +66,8 @@ async fn copied(
     check(&turn, partition, layout).await.map_err(|error| layout.explain(error))?;
     let decoder =
         Decoder::new(&layout.columns, Arc::clone(&stream.schema), stream.on_unfit, out.batch_bytes())?;
-    let rows = copy_out(&turn, &partition.copy(&layout.expressions()), decoder, out).await?;
+    let what = format!("could not read {}", table.qualified());
+    let rows = copy_out(&mut turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
     tracing::debug!(stream = stream.name, table = table.name, rows, "partition read");
     if !table.lockable {
         let answers = ask(&turn, WHAT, REWRITTEN).await?;

@@ -100,7 +100,7 @@ impl Client {
 
     /// Starts a `COPY … TO STDOUT`, read with large reads and without a channel in between. `what`
     /// begins an error's message: `could not read public.orders`.
-    pub(crate) async fn copy_out(&mut self, sql: &str, what: &str) -> Result<CopyOut<'_>> {
+    pub(crate) async fn copy(&mut self, sql: &str, what: &str) -> Result<CopyOut<'_>> {
         // Whatever was sent before is answered when this is: also what nobody waits for, such as the
         // end of a prepared statement.
         self.inner.check_connection().await.map_err(|error| failed(what, &error))?;

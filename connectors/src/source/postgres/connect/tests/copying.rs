@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{Client, connect, connect_to, one, told};
 
 async fn straight(client: &mut Client, sql: &str) -> Result<(Vec<u8>, u64)> {
-    let mut copy = client.copy_out(sql, "could not read").await?;
+    let mut copy = client.copy(sql, "could not read").await?;
     let mut bytes = Vec::new();
     while let Some(chunk) = copy.chunk().await? {
         bytes.extend_from_slice(chunk);
@@ -21,7 +21,7 @@ async fn straight(client: &mut Client, sql: &str) -> Result<(Vec<u8>, u64)> {
 }
 
 async fn through_the_driver(client: &Client, sql: &str) -> Vec<u8> {
-    let mut stream = pin!(tokio_postgres::Client::copy_out(client, sql).await.unwrap());
+    let mut stream = pin!(client.copy_out(sql).await.unwrap());
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         bytes.extend_from_slice(&chunk.unwrap());
@@ -68,14 +68,14 @@ async fn an_error_in_the_middle_is_told_and_the_session_goes_on() {
     assert_eq!(error.kind(), ErrorKind::Data);
     assert_eq!(error.context_value("sqlstate"), Some("22012"), "{}", told(&error));
     client.batch_execute("ROLLBACK").await.unwrap();
-    let error = client.copy_out("COPY missing TO STDOUT", "could not read missing").await.err().unwrap();
+    let error = client.copy("COPY missing TO STDOUT", "could not read missing").await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Config, "{}", told(&error));
     assert!(told(&error).contains("could not read missing: relation \"missing\" does not exist"));
     let (_, rows) = straight(&mut client, "COPY (SELECT 1) TO STDOUT").await.unwrap();
     assert_eq!(rows, 1);
     for sql in ["SELECT 1", "BEGIN", ""] {
         let mut client = connect_to(&database).await;
-        assert_eq!(client.copy_out(sql, "reading").await.err().unwrap().kind(), ErrorKind::Internal, "{sql}");
+        assert_eq!(client.copy(sql, "reading").await.err().unwrap().kind(), ErrorKind::Internal, "{sql}");
     }
 }
 
@@ -85,7 +85,7 @@ async fn a_server_that_dies_in_the_middle_is_told() {
     let mut client = connect(json!({ "url": database.url() })).await.unwrap();
     let process = one(&client, "SELECT pg_backend_pid()::text").await;
     let sql = "COPY (SELECT a, repeat('x', 1000) FROM generate_series(1, 100000) a, generate_series(1, 10000) b) TO STDOUT";
-    let mut copy = client.copy_out(sql, "could not read t").await.unwrap();
+    let mut copy = client.copy(sql, "could not read t").await.unwrap();
     copy.chunk().await.unwrap();
     database.execute(&format!("SELECT pg_terminate_backend({process})")).await;
     let error = loop {

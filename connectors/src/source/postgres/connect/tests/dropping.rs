@@ -39,7 +39,7 @@ async fn a_copy_through_the_driver_ends_with_its_session() {
     let client = connect_to(&database).await;
     let process = process(&client).await;
     {
-        let mut stream = pin!(tokio_postgres::Client::copy_out(&client, ENDLESS).await.unwrap());
+        let mut stream = pin!(client.copy_out(ENDLESS).await.unwrap());
         stream.next().await.unwrap().unwrap();
     }
     drop(client);
@@ -51,7 +51,7 @@ async fn a_copy_straight_from_the_line_ends_when_it_is_dropped() {
     let database = Cluster::shared().database();
     let mut client = connect_to(&database).await;
     let process = process(&client).await;
-    let mut copy = client.copy_out(ENDLESS, "reading").await.unwrap();
+    let mut copy = client.copy(ENDLESS, "reading").await.unwrap();
     copy.chunk().await.unwrap();
     drop(copy);
     is_gone(&database, &process).await;
@@ -69,7 +69,7 @@ async fn a_copy_that_has_sent_nothing_yet_ends_when_it_is_dropped() {
     let process = process(&client).await;
     let slow = "COPY (SELECT pg_sleep(600)) TO STDOUT";
     let late = tokio::time::timeout(Duration::from_millis(300), async {
-        let mut copy = client.copy_out(slow, "reading").await.unwrap();
+        let mut copy = client.copy(slow, "reading").await.unwrap();
         copy.chunk().await.unwrap();
     });
     assert!(late.await.is_err());
