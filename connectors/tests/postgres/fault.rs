@@ -25,8 +25,12 @@ async fn end_sessions(database: &Database, sql: &str) -> usize {
 #[tokio::test]
 async fn a_table_truncated_since_the_plan_is_planned_again() {
     let database = Cluster::shared().database();
-    database.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t; \
-                      CREATE MATERIALIZED VIEW m AS SELECT * FROM t").await;
+    database
+        .execute(
+            "CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t; \
+                      CREATE MATERIALIZED VIEW m AS SELECT * FROM t",
+        )
+        .await;
     for (name, change, rows) in [
         ("public.t", "TRUNCATE t; INSERT INTO t VALUES (2)", 1),
         ("public.v", "TRUNCATE t; INSERT INTO t VALUES (3)", 1),
@@ -46,7 +50,9 @@ async fn a_table_truncated_since_the_plan_is_planned_again() {
 #[tokio::test]
 async fn a_table_swapped_by_name_is_planned_again() {
     let database = Cluster::shared().database();
-    database.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE TABLE u AS SELECT 2 AS id").await;
+    database
+        .execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE TABLE u AS SELECT 2 AS id")
+        .await;
     let mut sync = Sync::full(&database, "public.t").await;
     let plan = sync.plan().await.unwrap();
     database.execute("BEGIN; ALTER TABLE t RENAME TO old; ALTER TABLE u RENAME TO t; COMMIT").await;
@@ -171,7 +177,9 @@ impl Outlet for Broken {
     fn send(&mut self, _: Event) -> futures::future::BoxFuture<'_, protocol::Result<()>> {
         self.0 += 1;
         let broken = self.0 > 1;
-        Box::pin(async move { if broken { Err(protocol::Error::transient("the disk is away")) } else { Ok(()) } })
+        Box::pin(
+            async move { if broken { Err(protocol::Error::transient("the disk is away")) } else { Ok(()) } },
+        )
     }
 
     fn batch_bytes(&self) -> usize {
