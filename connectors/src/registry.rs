@@ -5,7 +5,7 @@ use protocol::{DestinationFactory, SourceFactory};
 /// All sources.
 #[must_use]
 pub fn sources() -> Vec<SourceFactory> {
-    vec![]
+    vec![SourceFactory::of::<crate::source::postgres::Postgres>()]
 }
 
 /// All destinations.
