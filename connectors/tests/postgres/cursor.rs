@@ -104,7 +104,9 @@ async fn several_number_cursors_of_one_sync_lose_nothing() {
         one.source.close().await;
         (one.state, two.state) = (Some(first.next), Some(second.next));
     }
-    seen.iter_mut().for_each(|rows| rows.sort());
+    for rows in &mut seen {
+        rows.sort();
+    }
     assert_eq!(seen, [numbers(1, 50), numbers(1, 50)]);
 }
 
