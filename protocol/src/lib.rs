@@ -31,6 +31,7 @@
 //! - The [`ErrorKind`] alone decides about retry and exit code.
 #![warn(missing_docs)]
 
+mod bytesize;
 mod catalog;
 mod commit;
 mod destination;
@@ -43,6 +44,7 @@ mod secret;
 mod source;
 mod state;
 
+pub use bytesize::{ByteSize, InvalidByteSize};
 pub use catalog::{
     Catalog, ConfiguredStream, CursorCandidate, DriftPolicy, Stream, StreamFilter, StreamKind, SyncMode,
     UnfitPolicy, WriteMode,
