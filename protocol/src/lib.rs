@@ -42,6 +42,7 @@ mod emitter;
 mod erased;
 mod error;
 mod file;
+mod period;
 mod secret;
 mod source;
 mod state;
@@ -61,6 +62,7 @@ pub use erased::{
 };
 pub use error::{Error, ErrorKind, Result};
 pub use file::{Compression, FileOptions, FolderBy, FolderGrain};
+pub use period::Period;
 pub use secret::Secret;
 pub use source::{Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};

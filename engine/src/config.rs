@@ -1,0 +1,136 @@
+//! The settings of a connection: which streams go from where to where, and how.
+//!
+//! Reading files, references to secrets and positions in files are the command line's matter; here
+//! is only the shape.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use protocol::{ByteSize, DriftPolicy, Period, SyncMode, UnfitPolicy, WriteMode};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// A configured pair of source and destination, and what moves between them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionConfig {
+    /// Name of the source, a key of `sources`.
+    pub source: String,
+    /// Name of the destination, a key of `destinations`.
+    pub destination: String,
+    /// What to sync.
+    pub streams: Vec<StreamConfig>,
+    /// Settings for all streams that don't say otherwise.
+    #[serde(default)]
+    pub defaults: StreamDefaults,
+    /// Most bytes that all buffers together may take. Reading waits when they are spent.
+    #[serde(default = "default_memory")]
+    pub memory: ByteSize,
+    /// Most partitions that are read at once, over all streams. Default: 4, fewer where memory is
+    /// short.
+    #[serde(default = "default_parallelism")]
+    pub parallelism: NonZeroUsize,
+    /// How often a partition is tried again, without getting any further, before its stream fails.
+    #[serde(default = "default_retries")]
+    pub retries: u32,
+    /// How often what is complete is committed, where a source's partitions may be committed apart.
+    #[serde(default = "default_commit_interval")]
+    pub commit_interval: Period,
+    /// Columns that tidegate adds to each row, each under the name given here; left out, none.
+    #[serde(default)]
+    pub metadata: MetadataColumns,
+}
+
+fn default_memory() -> ByteSize {
+    ByteSize::mib(256)
+}
+
+fn default_parallelism() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(3)
+}
+
+fn default_retries() -> u32 {
+    5
+}
+
+fn default_commit_interval() -> Period {
+    Period::from_secs(60)
+}
+
+/// Names of the columns that tidegate adds.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataColumns {
+    /// When the sync began to read: microseconds, UTC.
+    #[serde(default)]
+    pub extracted_at: Option<String>,
+    /// The sync's id, the one that its report and manifest name.
+    #[serde(default)]
+    pub sync_id: Option<String>,
+    /// A UUID for each row, never given twice.
+    #[serde(default)]
+    pub row_id: Option<String>,
+}
+
+/// Settings for all streams of a connection.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamDefaults {
+    /// How far below the settled bound rows may still appear; see the source's documentation.
+    #[serde(default)]
+    pub lag: Option<Period>,
+    /// What becomes of values that don't fit their column.
+    #[serde(default)]
+    pub on_unfit: Option<UnfitPolicy>,
+    /// What a changed schema does.
+    #[serde(default)]
+    pub on_drift: Option<DriftPolicy>,
+}
+
+/// One stream, or with `*` in its name all that fit.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StreamConfig {
+    /// Its name at the source: `public.payments`. `*` stands for any run of characters.
+    pub name: String,
+    /// Its name at the destination; default: the same.
+    #[serde(default)]
+    pub target: Option<String>,
+    /// Everything each time, or what is new. Default: `incremental` where a cursor is named.
+    #[serde(default)]
+    pub mode: Option<SyncMode>,
+    /// Whether rows are added or take the place of all before. Default: `append` for incremental,
+    /// `overwrite` for a full refresh.
+    #[serde(default)]
+    pub write: Option<WriteMode>,
+    /// The column that says what is new: `updated_at`.
+    #[serde(default)]
+    pub cursor: Option<String>,
+    /// How far below the settled bound rows may still appear.
+    #[serde(default)]
+    pub lag: Option<Period>,
+    /// Columns to read; default: all.
+    #[serde(default)]
+    pub columns: Option<Vec<String>>,
+    /// Columns not to read.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// Precision and scale for numbers that have none of their own: `{amount: "18,4"}`.
+    #[serde(default)]
+    pub decimals: BTreeMap<String, String>,
+    /// A condition in the source's own language that rows must meet: `country = 'DE'`.
+    #[serde(default)]
+    pub filter: Option<String>,
+    /// Columns that identify a row, where the source does not know them.
+    #[serde(default)]
+    pub primary_key: Option<Vec<String>>,
+    /// What becomes of values that don't fit their column. Default: `error`.
+    #[serde(default)]
+    pub on_unfit: Option<UnfitPolicy>,
+    /// What a changed schema does. Default: `evolve`.
+    #[serde(default)]
+    pub on_drift: Option<DriftPolicy>,
+    /// Settings that only the source understands.
+    #[serde(default)]
+    pub options: BTreeMap<String, serde_json::Value>,
+}

@@ -1,0 +1,192 @@
+//! From the batch that a source emits to the batch that is written: checked against the plan's
+//! schema, widened to the target's, with the columns that tidegate adds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray,
+    new_null_array,
+};
+use arrow_cast::cast;
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use chrono::{DateTime, Utc};
+use protocol::{ConfiguredStream, Error, Result, SyncId};
+
+use crate::MetadataColumns;
+
+/// The zone that all instants are in.
+const UTC: &str = "UTC";
+
+/// What the engine writes for a stream: its columns and the ones that tidegate adds.
+pub(crate) fn written_schema(stream: &ConfiguredStream, metadata: &MetadataColumns) -> Result<SchemaRef> {
+    let mut fields = stream.schema.fields().to_vec();
+    for (name, _, field) in metadata_fields(metadata) {
+        if stream.schema.field_with_name(name).is_ok() {
+            return Err(Error::config(format!(
+                "metadata column {name:?} has the name of a column of the stream"
+            ))
+            .context("stream", stream.name.clone())
+            .hint("choose another name under `metadata`"));
+        }
+        fields.push(Arc::new(field));
+    }
+    Ok(Arc::new(Schema::new(fields)))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Metadata {
+    ExtractedAt,
+    SyncId,
+    RowId,
+}
+
+fn metadata_fields(metadata: &MetadataColumns) -> Vec<(&str, Metadata, Field)> {
+    let mut fields = Vec::new();
+    if let Some(name) = &metadata.extracted_at {
+        let data_type = DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into()));
+        fields.push((name.as_str(), Metadata::ExtractedAt, Field::new(name, data_type, false)));
+    }
+    if let Some(name) = &metadata.sync_id {
+        fields.push((name.as_str(), Metadata::SyncId, Field::new(name, DataType::Utf8, false)));
+    }
+    if let Some(name) = &metadata.row_id {
+        let uuid = HashMap::from([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())]);
+        let field = Field::new(name, DataType::FixedSizeBinary(16), false).with_metadata(uuid);
+        fields.push((name.as_str(), Metadata::RowId, field));
+    }
+    fields
+}
+
+/// Where a column of the target comes from.
+#[derive(Debug, Clone)]
+enum Origin {
+    Source(usize),
+    Added(Metadata),
+    /// Gone at the source: NULL from now on.
+    Gone,
+}
+
+/// Turns batches of one stream into batches of its target.
+#[derive(Debug, Clone)]
+pub(crate) struct Conform {
+    expected: SchemaRef,
+    target: SchemaRef,
+    origins: Vec<Origin>,
+    sync: SyncId,
+    extracted_at: DateTime<Utc>,
+}
+
+impl Conform {
+    /// `target` is what [`protocol::Prepared`] says that files must have.
+    pub(crate) fn new(
+        stream: &ConfiguredStream,
+        metadata: &MetadataColumns,
+        target: SchemaRef,
+        sync: SyncId,
+        extracted_at: DateTime<Utc>,
+    ) -> Self {
+        let added = metadata_fields(metadata);
+        let origins = target
+            .fields()
+            .iter()
+            .map(|field| {
+                let name = field.name().as_str();
+                match (added.iter().find(|(added, ..)| *added == name), stream.schema.index_of(name)) {
+                    (Some((_, metadata, _)), _) => Origin::Added(*metadata),
+                    (None, Ok(index)) => Origin::Source(index),
+                    (None, Err(_)) => Origin::Gone,
+                }
+            })
+            .collect();
+        Self { expected: stream.schema.clone(), target, origins, sync, extracted_at }
+    }
+
+    /// The schema of what [`Conform::apply`] returns.
+    pub(crate) fn target(&self) -> &SchemaRef {
+        &self.target
+    }
+
+    /// Fails with [`protocol::ErrorKind::Schema`] or [`protocol::ErrorKind::Data`], naming the
+    /// column, when the batch is not what was planned.
+    pub(crate) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.check(batch)?;
+        let rows = batch.num_rows();
+        let columns = self
+            .target
+            .fields()
+            .iter()
+            .zip(&self.origins)
+            .map(|(field, origin)| match origin {
+                Origin::Source(index) => widen(batch.column(*index), field),
+                Origin::Added(metadata) => Ok(self.added(*metadata, rows)),
+                Origin::Gone => Ok(new_null_array(field.data_type(), rows)),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.target.clone(), columns, &options)
+            .map_err(|error| Error::internal("a batch does not fit the target's schema").with_source(error))
+    }
+
+    fn check(&self, batch: &RecordBatch) -> Result<()> {
+        let schema = batch.schema_ref();
+        if schema.fields().len() != self.expected.fields().len() {
+            return Err(Error::schema(format!(
+                "the source sent {} columns, {} were planned",
+                schema.fields().len(),
+                self.expected.fields().len()
+            )));
+        }
+        for ((found, planned), column) in
+            schema.fields().iter().zip(self.expected.fields()).zip(batch.columns())
+        {
+            if found.name() != planned.name() || found.data_type() != planned.data_type() {
+                return Err(Error::schema(format!(
+                    "the source sent column {:?} as {}, planned was {:?} as {}",
+                    found.name(),
+                    found.data_type(),
+                    planned.name(),
+                    planned.data_type()
+                ))
+                .context("column", planned.name().clone()));
+            }
+            if !planned.is_nullable() && column.null_count() > 0 {
+                return Err(Error::data(format!("column {:?} is NULL and must not be", planned.name()))
+                    .context("column", planned.name().clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn added(&self, metadata: Metadata, rows: usize) -> ArrayRef {
+        match metadata {
+            Metadata::ExtractedAt => {
+                let micros = self.extracted_at.timestamp_micros();
+                Arc::new(TimestampMicrosecondArray::from(vec![micros; rows]).with_timezone(UTC))
+            }
+            Metadata::SyncId => {
+                let id = self.sync.to_string();
+                Arc::new(StringArray::from_iter_values(std::iter::repeat_n(id.as_str(), rows)))
+            }
+            Metadata::RowId => {
+                let ids: Vec<u8> = (0..rows).flat_map(|_| uuid::Uuid::now_v7().into_bytes()).collect();
+                Arc::new(FixedSizeBinaryArray::new(16, ids.into(), None))
+            }
+        }
+    }
+}
+
+/// The target may hold a wider type than the source sends by now.
+fn widen(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+    if column.data_type() == field.data_type() {
+        return Ok(column.clone());
+    }
+    cast(column, field.data_type()).map_err(|error| {
+        Error::schema(format!("column {:?} can't be widened to {}", field.name(), field.data_type()))
+            .context("column", field.name().clone())
+            .with_source(error)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Reads partitions of one stream, one after the other, into files. Several lanes work at once.
+
+mod chain;
+mod outlet;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use protocol::{ConfiguredStream, DynSource, Error, ErrorKind, Event, Grain, Result, Stage, Staged};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::budget::{Budget, Share};
+use crate::conform::Conform;
+use crate::retry::Attempts;
+use crate::write::{FileSettings, Folders};
+use crate::{Stop, StreamProgress};
+use chain::Chain;
+use outlet::{LaneOutlet, Parcel};
+
+/// What all lanes of one stream share.
+pub(crate) struct Reading {
+    pub(crate) source: Arc<dyn DynSource>,
+    pub(crate) stream: ConfiguredStream,
+    pub(crate) stage: Box<dyn Stage>,
+    pub(crate) conform: Conform,
+    pub(crate) settings: FileSettings,
+    pub(crate) folders: Folders,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) share: Share,
+    /// Partitions that wait to be read, as the state keeps them.
+    pub(crate) queue: Mutex<VecDeque<Value>>,
+    pub(crate) grain: Grain,
+    pub(crate) progress: Arc<StreamProgress>,
+    pub(crate) retries: u32,
+    /// Asked for by a person or a scheduler: what is complete is committed.
+    pub(crate) stop: Stop,
+    /// Asked for by another lane of the stream that failed: all is thrown away.
+    pub(crate) halt: Stop,
+}
+
+impl Reading {
+    fn next(&self) -> Option<Value> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// Gives partitions back, to be read before anything else.
+    fn give_back(&self, partitions: Vec<Value>) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        for partition in partitions.into_iter().rev() {
+            queue.push_front(partition);
+        }
+    }
+
+    fn ends(&self) -> bool {
+        self.stop.is_requested() || self.halt.is_requested()
+    }
+}
+
+/// One lane. What it has finished goes to the committer at each clean cut.
+pub(crate) struct Lane {
+    reading: Arc<Reading>,
+    chain: Chain,
+    finished: mpsc::Sender<Staged>,
+}
+
+/// Stops the reading task when the lane does.
+struct Reader(JoinHandle<Result<Value>>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(reading: Arc<Reading>, finished: mpsc::Sender<Staged>) -> Self {
+        Self { reading, chain: Chain::default(), finished }
+    }
+
+    /// Reads until no partition is left or the sync ends.
+    pub(crate) async fn run(mut self) -> Result<()> {
+        let charge = self.reading.budget.spend(self.reading.share.reserve).await;
+        let result = self.work().await;
+        if result.is_err() {
+            self.reading.halt.request();
+            self.chain.discard(&self.reading).await;
+        }
+        drop(charge);
+        result
+    }
+
+    async fn work(&mut self) -> Result<()> {
+        let mut attempts = Attempts::new(self.reading.retries);
+        while !self.reading.ends() {
+            let partition = self.reading.next();
+            let is_last = partition.is_none();
+            match self.step(partition).await {
+                Ok(()) if is_last => return Ok(()),
+                Ok(()) => attempts.reset(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => break,
+                Err(error) => {
+                    let partitions = self.chain.discard(&self.reading).await;
+                    attempts.again(error, &self.reading.stop, &self.reading.progress.retries).await?;
+                    self.reading.give_back(partitions);
+                }
+            }
+        }
+        // Asked to stop: what is complete is handed over, the rest thrown away.
+        if self.reading.halt.is_requested() || self.chain.is_torn() {
+            self.chain.discard(&self.reading).await;
+            return Ok(());
+        }
+        self.cut().await
+    }
+
+    /// Reads a partition, or ends the files where none is left.
+    async fn step(&mut self, partition: Option<Value>) -> Result<()> {
+        let Some(partition) = partition else { return self.cut().await };
+        self.partition(partition).await?;
+        self.reading.progress.partitions_done.add(1);
+        if self.is_worth_a_cut() { self.cut().await } else { Ok(()) }
+    }
+
+    /// Half a file is: what a failure throws away stays small, and files stay large.
+    fn is_worth_a_cut(&self) -> bool {
+        self.chain.bytes() * 2 >= self.reading.stage.options().target_bytes
+    }
+
+    /// Reads one partition into the open files.
+    async fn partition(&mut self, partition: Value) -> Result<()> {
+        let (sender, mut parcels) = mpsc::channel(1);
+        self.chain.begin(partition.clone());
+        let mut reader = self.spawn(partition, sender);
+        loop {
+            let parcel = tokio::select! {
+                biased;
+                () = self.reading.stop.requested() => return Err(interrupted()),
+                () = self.reading.halt.requested() => return Err(interrupted()),
+                parcel = parcels.recv() => parcel,
+            };
+            match parcel {
+                Some(Parcel { event, charge }) => {
+                    self.take(event).await?;
+                    drop(charge);
+                }
+                None => break,
+            }
+        }
+        let seen = match (&mut reader.0).await {
+            Ok(result) => {
+                result.map_err(|error| error.context("stream", self.reading.stream.name.clone()))?
+            }
+            Err(failure) => return Err(Error::internal("reading panicked").with_source(failure)),
+        };
+        self.chain.finish(seen);
+        Ok(())
+    }
+
+    fn spawn(&self, partition: Value, sender: mpsc::Sender<Parcel>) -> Reader {
+        let reading = Arc::clone(&self.reading);
+        Reader(tokio::spawn(async move {
+            let mut outlet = LaneOutlet::new(sender, Arc::clone(&reading.budget), reading.share);
+            reading.source.read(&reading.stream, partition, &mut outlet).await
+        }))
+    }
+
+    async fn take(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::Batch(batch) => self.write(batch).await,
+            Event::Adjusted(adjustment) => {
+                self.chain.staged.adjust([adjustment]);
+                Ok(())
+            }
+            Event::Checkpoint { rest, seen } => {
+                self.chain.checkpoint(rest, seen);
+                // Where all is committed together, files need not end at checkpoints.
+                let apart = self.reading.grain == Grain::Partition;
+                if apart && self.is_worth_a_cut() { self.cut().await } else { Ok(()) }
+            }
+        }
+    }
+
+    async fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let stream = || self.reading.stream.name.clone();
+        let (rows, bytes) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
+        let batch = self.reading.conform.apply(&batch).map_err(|error| error.context("stream", stream()))?;
+        for (folder, part) in self.reading.folders.split(batch)? {
+            self.chain.write(&self.reading, folder, &part).await?;
+        }
+        self.chain.count(&self.reading, rows, bytes);
+        Ok(())
+    }
+
+    /// A clean cut: all open files end, and with them the partitions that they account for.
+    async fn cut(&mut self) -> Result<()> {
+        let staged = self.chain.cut(&self.reading).await?;
+        if staged.files.is_empty() && staged.done.is_empty() {
+            return Ok(());
+        }
+        // The committer outlives all lanes unless it failed, and then this lane is to end as well.
+        self.finished.send(staged).await.map_err(|_| interrupted())
+    }
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "the sync was asked to stop")
+}

@@ -1,0 +1,319 @@
+//! One sync of one stream: the order of its steps.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use protocol::{
+    ConfiguredStream, DynDestination, DynPlan, DynSource, Error, ErrorKind, Grain, Head, Lifetime, Prepared,
+    Result, Staged, SyncId, Unfinished, WriteMode,
+};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::budget::{Budget, Share};
+use crate::clock::Watch;
+use crate::committer::Committer;
+use crate::conform::{Conform, written_schema};
+use crate::lane::{Lane, Reading};
+use crate::report::blank_stream_report;
+use crate::retry::{Attempts, retrying};
+use crate::write::{FileSettings, FileWriter, Folders, refuse_unfit_column};
+use crate::{
+    ConnectionConfig, ErrorReport, Outcome, PLAN_VERSION, Step, Stop, StreamPlan, StreamProgress,
+    StreamReport,
+};
+
+/// What all streams of a sync share.
+pub(crate) struct Context {
+    pub(crate) config: ConnectionConfig,
+    pub(crate) source: Arc<dyn DynSource>,
+    pub(crate) destination: Arc<dyn DynDestination>,
+    pub(crate) budget: Arc<Budget>,
+    /// Lanes that may work at once, over all streams.
+    pub(crate) lanes: Arc<Semaphore>,
+    pub(crate) stop: Stop,
+    pub(crate) started_at: DateTime<Utc>,
+}
+
+/// One stream on its way.
+pub(crate) struct StreamSync<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) stream: ConfiguredStream,
+    pub(crate) progress: Arc<StreamProgress>,
+}
+
+impl StreamSync<'_> {
+    /// Runs all steps. Never fails: what failed is in the report.
+    pub(crate) async fn run(self) -> StreamReport {
+        let watch = Watch::start();
+        let mut report = blank_stream_report(&self.stream);
+        let result = self.steps(&mut report).await;
+        report.retries = self.progress.retries.get();
+        report.seconds.total = watch.seconds();
+        let error = match result {
+            Ok(()) => {
+                report.outcome = Outcome::Succeeded;
+                self.progress.enter(Step::Succeeded);
+                return report;
+            }
+            Err(error) => error.context("stream", self.stream.name.clone()),
+        };
+        self.progress.enter(Step::Failed);
+        if error.kind() == ErrorKind::Interrupted {
+            report.outcome = Outcome::Interrupted;
+        } else {
+            report.outcome = Outcome::Failed;
+            tracing::error!(stream = self.stream.name, kind = error.kind().name(), "{error:#}");
+        }
+        report.error = Some(ErrorReport::from(&error));
+        report.exit_code = error.kind().exit_code();
+        report
+    }
+
+    async fn steps(&self, report: &mut StreamReport) -> Result<()> {
+        let mut attempts = Attempts::new(self.context.config.retries);
+        loop {
+            if self.context.stop.is_requested() {
+                return Err(Error::new(ErrorKind::Interrupted, "the sync was asked to stop"));
+            }
+            self.progress.enter(Step::Planning);
+            let watch = Watch::start();
+            let prepared = self.prepare().await?;
+            let plan = self.plan(&prepared.head, Lifetime::Session).await?;
+            report.seconds.plan += watch.seconds();
+            report.planned(&plan, &prepared);
+            match self.execute(&plan, prepared, report).await {
+                // What the plan relied on is gone, and nothing of it is committed: plan again.
+                Err(error) if error.kind() == ErrorKind::Stale => {
+                    attempts.wait(error, &self.context.stop, &self.progress.retries).await?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Makes the target ready.
+    pub(crate) async fn prepare(&self) -> Result<Prepared> {
+        let schema = written_schema(&self.stream, &self.context.config.metadata)?;
+        let prepared = self.retrying(|| self.context.destination.prepare(&self.stream, &schema)).await?;
+        refuse_unfit_column(prepared.stage.options().folder_by.as_ref(), &prepared.schema)?;
+        Ok(prepared)
+    }
+
+    async fn retrying<T, F: Future<Output = Result<T>>>(&self, call: impl FnMut() -> F) -> Result<T> {
+        retrying(self.context.config.retries, &self.context.stop, &self.progress.retries, call).await
+    }
+
+    /// Plans what is new since `head`, or what an interrupted sync left.
+    pub(crate) async fn plan(&self, head: &Head, lifetime: Lifetime) -> Result<StreamPlan> {
+        let before = head.state.source.clone();
+        let fingerprint = self.stream.fingerprint();
+        let (plan, sync, resumed) = match &head.state.unfinished {
+            Some(unfinished) if unfinished.fingerprint != fingerprint => {
+                return Err(Error::config("an unfinished sync of this stream was planned with other settings")
+                    .hint("restore columns, filter, cursor and mode for one sync, or `tidegate state reset` the stream"));
+            }
+            Some(unfinished) => (rest(unfinished), unfinished.sync, true),
+            None => {
+                let parallelism = self.context.config.parallelism;
+                let source = &self.context.source;
+                let plan = self
+                    .retrying(|| source.plan(&self.stream, before.as_ref(), parallelism, lifetime))
+                    .await?;
+                (plan, SyncId::new(), false)
+            }
+        };
+        let position = |state| self.context.source.position(state);
+        Ok(StreamPlan {
+            version: PLAN_VERSION,
+            sequence: head.sequence,
+            sync,
+            resumed,
+            cursor_before: before.as_ref().and_then(position),
+            cursor_after: position(&plan.next),
+            unfinished: Unfinished {
+                sync,
+                fingerprint,
+                mode: plan.mode,
+                next: plan.next,
+                remaining: plan.partitions.iter().map(|planned| planned.partition.clone()).collect(),
+            },
+            before,
+            partitions: plan.partitions,
+            grain: plan.grain,
+            max_in_flight: plan.max_in_flight,
+            window: plan.window,
+            notes: plan.notes,
+            stream: self.stream.clone(),
+        })
+    }
+
+    /// What reading `plan` into `prepared` needs, with the partitions `queue`.
+    pub(crate) fn reading(&self, plan: &StreamPlan, prepared: Prepared, share: Share) -> Reading {
+        let context = self.context;
+        let options = prepared.stage.options();
+        Reading {
+            source: Arc::clone(&context.source),
+            stream: self.stream.clone(),
+            conform: Conform::new(
+                &self.stream,
+                &context.config.metadata,
+                prepared.schema.clone(),
+                plan.sync,
+                context.started_at,
+            ),
+            settings: FileSettings::new(prepared.schema, options.compression, share.row_group_bytes),
+            folders: Folders::new(options.folder_by.clone(), context.started_at),
+            budget: Arc::clone(&context.budget),
+            share,
+            queue: Mutex::new(plan.partitions.iter().map(|planned| planned.partition.clone()).collect()),
+            grain: plan.grain,
+            progress: Arc::clone(&self.progress),
+            retries: context.config.retries,
+            stop: context.stop.clone(),
+            halt: Stop::default(),
+            stage: prepared.stage,
+        }
+    }
+
+    /// What one lane of this stream may hold.
+    pub(crate) fn share(&self, prepared: &Prepared) -> Share {
+        let stage = &prepared.stage;
+        self.context.budget.share(
+            self.context.config.parallelism,
+            stage.buffer_bytes() as u64,
+            stage.options().row_group_bytes,
+        )
+    }
+
+    async fn execute(&self, plan: &StreamPlan, prepared: Prepared, report: &mut StreamReport) -> Result<()> {
+        self.progress.enter(Step::Reading);
+        self.progress.partitions.set(plan.partitions.len() as u64);
+        self.progress.estimated_rows.set(plan.estimated_rows().unwrap_or(0));
+        let watch = Watch::start();
+        let (share, schema, head) = (self.share(&prepared), prepared.schema.clone(), prepared.head.clone());
+        let context = self.context;
+        let mut committer = Committer::new(
+            context.source.as_ref(),
+            context.destination.as_ref(),
+            plan,
+            schema,
+            head,
+            Arc::clone(&self.progress),
+        );
+        committer.interval = context.config.commit_interval;
+        committer.retries = context.config.retries;
+        let reading = Arc::new(self.reading(plan, prepared, share));
+        let mut sum = Staged::default();
+        let (mut lanes, mut finished) = self.start(plan, &reading, share);
+        let collected = committer.collect(&mut finished, &mut sum).await;
+        if collected.is_err() {
+            reading.halt.request();
+        }
+        drop(finished);
+        let read = first_error(&mut lanes).await;
+        report.seconds.read += watch.seconds() - committer.committed.seconds;
+        report.read(&sum);
+        let result = match collected.and(read) {
+            Ok(()) => self.conclude(&mut committer, &reading).await,
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            self.salvage(&mut committer, &reading, &result).await;
+        }
+        report.committed(committer.committed, &committer.head, self.context.source.as_ref());
+        result
+    }
+
+    /// Starts as many lanes as there is room and work for.
+    fn start(
+        &self,
+        plan: &StreamPlan,
+        reading: &Arc<Reading>,
+        share: Share,
+    ) -> (JoinSet<Result<()>>, mpsc::Receiver<Staged>) {
+        let endured = plan.max_in_flight.map_or(usize::MAX, NonZeroUsize::get);
+        let count = share.lanes.get().min(endured).min(plan.partitions.len());
+        let (sender, finished) = mpsc::channel(count.max(1));
+        let mut lanes = JoinSet::new();
+        for _ in 0..count {
+            let lane = Lane::new(Arc::clone(reading), sender.clone());
+            let (slots, stop, halt) =
+                (Arc::clone(&self.context.lanes), reading.stop.clone(), reading.halt.clone());
+            lanes.spawn(async move {
+                let slot = tokio::select! {
+                    slot = slots.acquire_owned() => slot.expect("the semaphore is never closed"),
+                    () = stop.requested() => return Ok(()),
+                    () = halt.requested() => return Ok(()),
+                };
+                let result = lane.run().await;
+                drop(slot);
+                result
+            });
+        }
+        (lanes, finished)
+    }
+
+    /// The last commit of a sync whose partitions have all been read, or of what a signal left.
+    async fn conclude(&self, committer: &mut Committer<'_>, reading: &Reading) -> Result<()> {
+        if !committer.is_complete() {
+            return Err(Error::new(ErrorKind::Interrupted, "the sync was asked to stop"));
+        }
+        self.progress.enter(Step::Committing);
+        let files = committer.held().files.len() as u64 + committer.committed.files;
+        let empty_target = committer.head.totals.files == 0 || self.stream.write_mode == WriteMode::Overwrite;
+        if files == 0 && empty_target && !reading.conform.target().fields().is_empty() {
+            // A reader of an empty stream shall find its columns rather than no file.
+            let folder = reading.folders.of_nothing();
+            let writer =
+                FileWriter::create(&reading.settings, reading.stage.as_ref(), folder.as_deref()).await?;
+            let file = writer.finish().await?;
+            committer.hold(Staged { files: vec![file], ..Staged::default() })?;
+        }
+        committer.commit().await
+    }
+
+    /// After a failure or a signal: commits what may be committed, throws away the rest.
+    async fn salvage(&self, committer: &mut Committer<'_>, reading: &Reading, result: &Result<()>) {
+        let conflict = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Conflict);
+        if !conflict && committer.may_commit() {
+            if let Err(error) = committer.commit().await {
+                tracing::warn!(
+                    stream = self.stream.name,
+                    "what was complete could not be committed: {error:#}"
+                );
+            }
+            return;
+        }
+        if let Err(error) = reading.stage.discard(&committer.held().files).await {
+            tracing::warn!(stream = self.stream.name, "staged files could not be removed: {error:#}");
+        }
+    }
+}
+
+/// What an interrupted sync left, as a plan.
+fn rest(unfinished: &Unfinished) -> DynPlan {
+    DynPlan {
+        partitions: unfinished.remaining.iter().cloned().map(protocol::Planned::new).collect(),
+        next: unfinished.next.clone(),
+        max_in_flight: None,
+        grain: Grain::Partition,
+        mode: unfinished.mode.clone(),
+        window: None,
+        notes: Vec::new(),
+    }
+}
+
+/// Waits for all lanes. A lane that failed asks the others to end.
+async fn first_error(lanes: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut first = Ok(());
+    while let Some(ended) = lanes.join_next().await {
+        let result =
+            ended.unwrap_or_else(|failure| Err(Error::internal("a lane panicked").with_source(failure)));
+        if first.is_ok() {
+            first = result;
+        }
+    }
+    first
+}
