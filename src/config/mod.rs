@@ -21,6 +21,7 @@ use connectors::registry;
 use engine::ConnectionConfig;
 use protocol::{DestinationFactory, InvalidConfig, OpenDestination, OpenSource, SourceFactory};
 use schemars::Schema;
+use serde::Deserialize;
 use serde_json::Value;
 
 use document::{Node, Span};
@@ -239,6 +240,19 @@ impl Config {
         // Where the connection's own settings are wrong, the name is taken from the file as it is.
         let found = self.section(kind, name.or(node.text())?);
         found.map_err(|message| problems.push(section.problem(kind.noun(), node.span, message))).ok()
+    }
+
+    /// The section of the source that a connection names. Its other settings may be wrong.
+    pub(crate) fn source_of(&self, section: &Section) -> Result<&Section, ConfigError> {
+        #[derive(Deserialize)]
+        struct Ends {
+            source: String,
+        }
+        let schema = schema::connection();
+        let ends: Ends = typed::read(section, &schema, None, &*self.environment, typed::parse)?;
+        let mut problems = Vec::new();
+        let found = self.end(section, Kind::Source, Some(&ends.source), &mut problems);
+        found.ok_or_else(|| problems.into())
     }
 
     /// Reads a source.
