@@ -240,10 +240,7 @@ async fn apply(
 ) -> Result<Answer, Failure> {
     // A target without a commit has no schema yet: it gets its stream's.
     let is_new = |(standing, _): &(Standing, StreamState)| standing.head.schema.is_none();
-    let streams = match changes.iter().any(is_new) {
-        true => session.sync(&[]).streams().await?,
-        false => Vec::new(),
-    };
+    let streams = if changes.iter().any(is_new) { session.sync(&[]).streams().await? } else { Vec::new() };
     let mut documents = Vec::new();
     let mut text = String::new();
     for (standing, state) in changes {

@@ -1,6 +1,7 @@
 //! From the tree of a file to typed values: references become values, the parser's complaints get
 //! the place they are about.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use protocol::InvalidConfig;
@@ -150,7 +151,7 @@ fn locate<'a>(section: &Section, root: &'a Node, shape: &Shape<'_>, path: &str, 
             && let Tree::List(items) = &node.tree
         {
             (node, shape, rest) = (&items[index], shape.item(), after);
-            found.path.push_str(&format!("[{index}]"));
+            let _ = write!(found.path, "[{index}]");
             (found.span, last_key) = (node.span, None);
             steps.push(index);
             continue;
@@ -159,7 +160,7 @@ fn locate<'a>(section: &Section, root: &'a Node, shape: &Shape<'_>, path: &str, 
         (node, shape, rest) = (&entry.value, shape.key(&entry.key), &rest[entry.key.len()..]);
         named |= secrecy::is_secret_name(&entry.key);
         last_key = Some((found.path.len(), entry));
-        found.path.push_str(&format!(".{}", entry.key));
+        let _ = write!(found.path, ".{}", entry.key);
         found.span = entry.key_span;
         steps.push(index);
     }
@@ -239,21 +240,21 @@ fn complaint(section: &Section, found: &Found<'_>, message: &str, secrets: &Secr
     }
 }
 
-/// A parser's `unknown field `a`, expected one of `b`, `c`` with quotes and the likeliest name.
+/// What a parser says about an unknown or missing name, with quotes around names and the likeliest one.
 fn reworded(message: &str) -> String {
     let (said, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let given = said.split('`').nth(1);
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let mut shown = said.replace('`', "\"");
-    match known.as_slice() {
-        [] if expected.is_empty() => {}
-        [] => shown.push_str(&format!(", expected {expected}")),
-        [one] => shown.push_str(&format!(", expected {one:?}")),
-        many => shown.push_str(&format!(", expected one of {}", listed(many.iter().copied()))),
-    }
+    let shown = said.replace('`', "\"");
+    let answer = match known.as_slice() {
+        [] if expected.is_empty() => String::new(),
+        [] => format!(", expected {expected}"),
+        [one] => format!(", expected {one:?}"),
+        many => format!(", expected one of {}", listed(many.iter().copied())),
+    };
     match given.and_then(|given| nearest(given, known.iter().copied())) {
-        Some(name) => format!("{shown}; did you mean {name:?}?"),
-        None => shown,
+        Some(name) => format!("{shown}{answer}; did you mean {name:?}?"),
+        None => shown + &answer,
     }
 }
 
