@@ -54,7 +54,7 @@ pub(crate) fn read<T>(
         }
         let unknown = place.unknown.clone();
         match unknown {
-            Some(path) if problems.len() < MAX_UNKNOWN && remove(&mut node, &path) => {}
+            Some(steps) if problems.len() < MAX_UNKNOWN && correct(&mut node, &steps, &message) => {}
             _ => return Err(problems),
         }
     }
@@ -202,21 +202,25 @@ fn map_step<'a>(node: &'a Node, path: &str) -> Option<(usize, &'a Entry)> {
         .max_by_key(|(_, entry)| entry.key.len())
 }
 
-/// Takes the entry at the end of `steps` out of the tree.
-fn remove(node: &mut Node, steps: &[usize]) -> bool {
+/// Gives the key at the end of `steps` the name that was most likely meant, or takes it out of the
+/// tree: other mistakes can be found then.
+fn correct(node: &mut Node, steps: &[usize], message: &str) -> bool {
     match (&mut node.tree, steps) {
-        (Tree::Map(entries), [last]) => {
-            let exists = *last < entries.len();
-            if exists {
-                entries.remove(*last);
+        (Tree::Map(entries), [last]) if *last < entries.len() => {
+            let known = message.split('`').skip(3).step_by(2);
+            match nearest(&entries[*last].key, known) {
+                Some(meant) if entries.iter().all(|entry| entry.key != meant) => {
+                    meant.clone_into(&mut entries[*last].key);
+                }
+                _ => drop(entries.remove(*last)),
             }
-            exists
+            true
         }
         (Tree::Map(entries), [first, rest @ ..]) => {
-            entries.get_mut(*first).is_some_and(|entry| remove(&mut entry.value, rest))
+            entries.get_mut(*first).is_some_and(|entry| correct(&mut entry.value, rest, message))
         }
         (Tree::List(items), [first, rest @ ..]) => {
-            items.get_mut(*first).is_some_and(|item| remove(item, rest))
+            items.get_mut(*first).is_some_and(|item| correct(item, rest, message))
         }
         _ => false,
     }
