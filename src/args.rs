@@ -29,12 +29,12 @@ Exit codes: 0 done · 64 usage · 65 data or schema · 70 bug · 74 storage · 7
 #[command(name = "tidegate", styles = STYLES, after_help = EXAMPLES)]
 #[command(disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
-    pub(crate) global: Global,
-
     /// Print the version and facts about the build
     #[arg(short = 'V', long)]
     pub(crate) version: bool,
+
+    #[command(flatten)]
+    pub(crate) global: Global,
 
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
@@ -50,12 +50,12 @@ pub(crate) struct Global {
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) config: Option<PathBuf>,
 
-    /// Form of the result on stdout
-    #[arg(short, long, global = true, value_enum, default_value_t = Format::Text)]
+    /// Form of the result on stdout: for people, or exactly one JSON document
+    #[arg(short, long, global = true, value_name = "FORM", value_enum, default_value_t = Format::Text)]
     pub(crate) output: Format,
 
-    /// Form of the log on stderr
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    /// Form of the log on stderr: for people, or one JSON document per line
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = Format::Text)]
     pub(crate) log_format: Format,
 
     /// What to log: `debug`, or `warn,connectors=trace`
@@ -74,9 +74,7 @@ pub(crate) struct Global {
 /// How something is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
     Text,
-    /// For programs: exactly one document on stdout, one line per event on stderr
     Json,
 }
 
@@ -165,7 +163,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Streams {
     /// Only streams of this name; `*` stands for any run of characters. May be repeated
-    #[arg(long = "stream", short, value_name = "PATTERN")]
+    #[arg(long = "stream", short = 's', value_name = "PATTERN")]
     pub(crate) patterns: Vec<String>,
 }
 

@@ -165,8 +165,10 @@ impl Output {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
-        let mut stderr = anstream::stderr().lock();
-        let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+        self.bars.suspend(|| {
+            let mut stderr = anstream::stderr().lock();
+            let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+        });
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).ok()?;
         Some(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))

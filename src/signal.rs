@@ -32,8 +32,8 @@ impl Signals {
     /// Waits for the first signal and returns its name.
     pub(crate) async fn first(&self) -> &'static str {
         let mut receiver = self.0.clone();
-        let received = receiver.wait_for(Option::is_some).await.map(|name| *name);
-        match received {
+        let named = receiver.wait_for(Option::is_some).await.map(|name| *name);
+        match named {
             Ok(Some(name)) => name,
             // The listener is gone together with the runtime.
             _ => std::future::pending().await,

@@ -6,7 +6,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub(crate) struct Version {
     /// Version of this document's form.
-    version: u32,
+    #[serde(rename = "version")]
+    form: u32,
     tidegate: &'static str,
     /// `unknown` where the build knew no repository.
     commit: &'static str,
@@ -17,7 +18,7 @@ pub(crate) struct Version {
 
 /// This build.
 pub(crate) const VERSION: Version = Version {
-    version: 1,
+    form: 1,
     tidegate: env!("CARGO_PKG_VERSION"),
     commit: env!("TIDEGATE_BUILD_COMMIT"),
     target: env!("TIDEGATE_BUILD_TARGET"),

@@ -98,6 +98,7 @@ pub(super) async fn import(arguments: &Import, context: &Context) -> Result<Answ
         let Some(at) = entries.iter().position(|entry| entry.stream == standing.stream) else { continue };
         let entry = entries.swap_remove(at);
         refuse_other_source(&session, &entry)?;
+        refuse_lost_files(&standing, &entry)?;
         changes.push((standing, entry.state));
     }
     let mut warning = format!("This sets where streams of {:?} stand:\n", session.name);
@@ -215,6 +216,18 @@ fn refuse_other_source(session: &Session, entry: &StateEntry) -> Result<(), Erro
     Ok(())
 }
 
+/// An overwrite that is half done can only go on where its files still wait for its end.
+fn refuse_lost_files(standing: &Standing, entry: &StateEntry) -> Result<(), Error> {
+    let of = |state: &StreamState| state.unfinished.as_ref().map(|unfinished| unfinished.sync);
+    let wanted = of(&entry.state);
+    if standing.write == WriteMode::Append || wanted.is_none() || wanted == of(&standing.head.state) {
+        return Ok(());
+    }
+    Err(Error::config("the exported state is of an unfinished overwrite, whose files are gone")
+        .context("stream", entry.stream.clone())
+        .hint("reset the stream instead: its next sync replaces everything"))
+}
+
 /// Lets a person agree. Without one, `--yes` must have been given.
 fn confirm(context: &Context, yes: bool, warning: &str, verb: &str) -> Result<(), Failure> {
     context.output.tell(warning);
@@ -240,10 +253,7 @@ async fn apply(
 ) -> Result<Answer, Failure> {
     // A target without a commit has no schema yet: it gets its stream's.
     let is_new = |(standing, _): &(Standing, StreamState)| standing.head.schema.is_none();
-    let streams = match changes.iter().any(is_new) {
-        true => session.sync(&[]).streams().await?,
-        false => Vec::new(),
-    };
+    let streams = if changes.iter().any(is_new) { session.sync(&[]).streams().await? } else { Vec::new() };
     let mut documents = Vec::new();
     let mut text = String::new();
     for (standing, state) in changes {
@@ -292,8 +302,8 @@ fn commit(
         connection: session.name.clone(),
         files: Vec::new(),
         schema: schema.clone(),
-        // What is there stays there.
-        write_mode: WriteMode::Append,
+        // What is there stays there; what waits for the end of an unfinished overwrite goes on waiting.
+        write_mode: if state.unfinished.is_some() { standing.write } else { WriteMode::Append },
         ends_sync: state.unfinished.is_none(),
         state,
         at: Utc::now(),

@@ -1,5 +1,7 @@
 //! The JSON schema of a whole configuration file, for editors: `tidegate schema`.
 
+use std::collections::BTreeSet;
+
 use engine::ConnectionConfig;
 use schemars::schema_for;
 use serde_json::{Map, Value, json};
@@ -93,16 +95,39 @@ fn add(name: &str, mut schema: Value, definitions: &mut Map<String, Value>) {
         object.remove("$schema");
         object.remove("$defs")
     });
-    if let Some(Value::Object(inner)) = inner {
-        for (key, mut definition) in inner {
-            rename(name, &mut definition);
-            allow_references(&mut definition);
-            definitions.insert(format!("{name}.{key}"), definition);
-        }
+    let mut inner = match inner {
+        Some(Value::Object(inner)) => inner,
+        _ => Map::new(),
+    };
+    let groups: BTreeSet<String> = inner
+        .iter()
+        .filter(|(_, schema)| is_group(schema, &BTreeSet::new()))
+        .map(|(key, _)| key.clone())
+        .collect();
+    for definition in inner.values_mut().chain([&mut schema]) {
+        allow_references(definition, &groups);
+        rename(name, definition);
     }
-    rename(name, &mut schema);
-    allow_references(&mut schema);
+    for (key, definition) in inner {
+        definitions.insert(format!("{name}.{key}"), definition);
+    }
     definitions.insert(name.to_owned(), schema);
+}
+
+/// Whether a list or a map may stand at `schema`. `groups` are the definitions where that is so.
+fn is_group(schema: &Value, groups: &BTreeSet<String>) -> bool {
+    let is_composite = |name: &Value| name == "array" || name == "object";
+    let by_type = match schema.get("type") {
+        Some(Value::Array(names)) => names.iter().any(is_composite),
+        Some(name) => is_composite(name),
+        None => false,
+    };
+    let target =
+        schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix("#/$defs/"));
+    let lists = ["anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key).and_then(Value::as_array));
+    by_type
+        || target.is_some_and(|name| groups.contains(name))
+        || lists.flatten().any(|option| is_group(option, groups))
 }
 
 /// Makes references to definitions follow them to their new names.
@@ -112,7 +137,8 @@ fn rename(name: &str, schema: &mut Value) {
             for (key, value) in object {
                 match value {
                     Value::String(target) if key == "$ref" => {
-                        if let Some(inner) = target.strip_prefix("#/$defs/") {
+                        let inner = target.strip_prefix("#/$defs/").filter(|inner| *inner != "reference");
+                        if let Some(inner) = inner {
                             *target = format!("#/$defs/{name}.{inner}");
                         }
                     }
@@ -126,19 +152,20 @@ fn rename(name: &str, schema: &mut Value) {
 }
 
 /// Lets `${env:NAME}` stand where a number, a switch or one of some words is asked for.
-fn allow_references(schema: &mut Value) {
+fn allow_references(schema: &mut Value, groups: &BTreeSet<String>) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
     for (key, property) in properties {
+        let is_group = is_group(property, groups);
         let Some(object) = property.as_object_mut() else { continue };
-        let is_plain_text = object.get("type").is_some_and(|t| {
-            t == "string" || t.as_array().is_some_and(|types| types.iter().any(|t| t == "string"))
-        }) && !object.contains_key("enum")
-            && !object.contains_key("pattern");
-        let is_composite = object.get("type").is_some_and(|t| {
-            let composite = |t: &Value| t == "array" || t == "object";
-            composite(t) || t.as_array().is_some_and(|types| types.iter().any(composite))
-        });
-        if key == "type" || is_plain_text || is_composite {
+        let is_text = |name: &Value| name == "string";
+        let takes_any_text = !object.contains_key("enum")
+            && !object.contains_key("pattern")
+            && match object.get("type") {
+                Some(Value::Array(names)) => names.iter().any(is_text),
+                Some(name) => is_text(name),
+                None => false,
+            };
+        if key == "type" || is_group || takes_any_text {
             continue;
         }
         // What editors show beside the key stays beside the key.

@@ -157,6 +157,13 @@ fn all_unknown_keys_of_all_sections_are_reported_at_once() {
 }
 
 #[test]
+fn a_misspelt_key_is_not_missed_as_well() {
+    let shown = wrong(&source("hots: a\n    port: x"));
+    assert!(shown.contains("unknown field \"hots\"") && !shown.contains("missing field"), "{shown}");
+    assert!(shown.contains("sources.shop.port: invalid type"), "{shown}");
+}
+
+#[test]
 fn a_missing_key_is_reported_at_what_lacks_it() {
     assert_eq!(
         wrong(&source("port: 1")),

@@ -1,6 +1,7 @@
 //! From the tree of a file to typed values: references become values, the parser's complaints get
 //! the place they are about.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use protocol::InvalidConfig;
@@ -53,7 +54,7 @@ pub(crate) fn read<T>(
         }
         let unknown = place.unknown.clone();
         match unknown {
-            Some(path) if problems.len() < MAX_UNKNOWN && remove(&mut node, &path) => {}
+            Some(steps) if problems.len() < MAX_UNKNOWN && correct(&mut node, &steps, &message) => {}
             _ => return Err(problems),
         }
     }
@@ -150,7 +151,7 @@ fn locate<'a>(section: &Section, root: &'a Node, shape: &Shape<'_>, path: &str, 
             && let Tree::List(items) = &node.tree
         {
             (node, shape, rest) = (&items[index], shape.item(), after);
-            found.path.push_str(&format!("[{index}]"));
+            let _ = write!(found.path, "[{index}]");
             (found.span, last_key) = (node.span, None);
             steps.push(index);
             continue;
@@ -159,7 +160,7 @@ fn locate<'a>(section: &Section, root: &'a Node, shape: &Shape<'_>, path: &str, 
         (node, shape, rest) = (&entry.value, shape.key(&entry.key), &rest[entry.key.len()..]);
         named |= secrecy::is_secret_name(&entry.key);
         last_key = Some((found.path.len(), entry));
-        found.path.push_str(&format!(".{}", entry.key));
+        let _ = write!(found.path, ".{}", entry.key);
         found.span = entry.key_span;
         steps.push(index);
     }
@@ -201,21 +202,25 @@ fn map_step<'a>(node: &'a Node, path: &str) -> Option<(usize, &'a Entry)> {
         .max_by_key(|(_, entry)| entry.key.len())
 }
 
-/// Takes the entry at the end of `steps` out of the tree.
-fn remove(node: &mut Node, steps: &[usize]) -> bool {
+/// Gives the key at the end of `steps` the name that was most likely meant, or takes it out of the
+/// tree: other mistakes can be found then.
+fn correct(node: &mut Node, steps: &[usize], message: &str) -> bool {
     match (&mut node.tree, steps) {
-        (Tree::Map(entries), [last]) => {
-            let exists = *last < entries.len();
-            if exists {
-                entries.remove(*last);
+        (Tree::Map(entries), [last]) if *last < entries.len() => {
+            let known = message.split('`').skip(3).step_by(2);
+            match nearest(&entries[*last].key, known) {
+                Some(meant) if entries.iter().all(|entry| entry.key != meant) => {
+                    meant.clone_into(&mut entries[*last].key);
+                }
+                _ => drop(entries.remove(*last)),
             }
-            exists
+            true
         }
         (Tree::Map(entries), [first, rest @ ..]) => {
-            entries.get_mut(*first).is_some_and(|entry| remove(&mut entry.value, rest))
+            entries.get_mut(*first).is_some_and(|entry| correct(&mut entry.value, rest, message))
         }
         (Tree::List(items), [first, rest @ ..]) => {
-            items.get_mut(*first).is_some_and(|item| remove(item, rest))
+            items.get_mut(*first).is_some_and(|item| correct(item, rest, message))
         }
         _ => false,
     }
@@ -239,21 +244,21 @@ fn complaint(section: &Section, found: &Found<'_>, message: &str, secrets: &Secr
     }
 }
 
-/// A parser's `unknown field `a`, expected one of `b`, `c`` with quotes and the likeliest name.
+/// What a parser says about an unknown or missing name, with quotes around names and the likeliest one.
 fn reworded(message: &str) -> String {
     let (said, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let given = said.split('`').nth(1);
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let mut shown = said.replace('`', "\"");
-    match known.as_slice() {
-        [] if expected.is_empty() => {}
-        [] => shown.push_str(&format!(", expected {expected}")),
-        [one] => shown.push_str(&format!(", expected {one:?}")),
-        many => shown.push_str(&format!(", expected one of {}", listed(many.iter().copied()))),
-    }
+    let shown = said.replace('`', "\"");
+    let answer = match known.as_slice() {
+        [] if expected.is_empty() => String::new(),
+        [] => format!(", expected {expected}"),
+        [one] => format!(", expected {one:?}"),
+        many => format!(", expected one of {}", listed(many.iter().copied())),
+    };
     match given.and_then(|given| nearest(given, known.iter().copied())) {
-        Some(name) => format!("{shown}; did you mean {name:?}?"),
-        None => shown,
+        Some(name) => format!("{shown}{answer}; did you mean {name:?}?"),
+        None => shown + &answer,
     }
 }
 

@@ -1,1 +1,3 @@
-fn x() {}
+//! Tests of the built binary against real parts: one file or folder for each matter.
+
+mod cli;
