@@ -105,7 +105,7 @@ impl Client {
         // end of a prepared statement.
         self.inner.check_connection().await.map_err(|error| failed(what, &error))?;
         let loan = self.wire.borrow().map_err(|error| broken(what, &error))?;
-        CopyOut::start(self, loan, sql, what).await
+        CopyOut::start(loan, sql, what).await
     }
 }
 
