@@ -14,8 +14,10 @@ use super::fixed::Convert;
 use super::numeric::{DIGIT, Finite, Numeric, digit};
 use super::wide::Wide;
 
-/// Digits of the wire that 64 bits hold with room for two decimal digits more.
+/// Digits of the wire that 64 bits hold.
 const SMALL: usize = 4;
+/// What a digit of the wire is to.
+const BASE: u64 = 10_000;
 
 /// A width of decimals.
 pub(super) trait Width: Debug + Send {
@@ -143,29 +145,35 @@ fn last_exponent(finite: &Finite<'_>, scale: u8) -> i32 {
     DIGIT * (finite.weight - count + 1) + i32::from(scale)
 }
 
+/// `10^n` as far as 64 bits go.
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 /// The magnitude of values of up to 16 digits, nearly all there are; `None` for all that need care.
 #[inline]
 fn small(finite: &Finite<'_>, scale: u8) -> Result<Option<u64>, Fault> {
-    let Some((last, digits)) = finite.digits.split_last() else { return Ok(Some(0)) };
-    if digits.len() >= SMALL {
+    if finite.digits.len() > SMALL {
         return Ok(None);
     }
     let mut sum = 0;
-    for pair in digits {
-        sum = sum * 10_000 + u64::from(digit(*pair)?);
+    for pair in finite.digits {
+        sum = sum * BASE + u64::from(digit(*pair)?);
     }
-    let last = u64::from(digit(*last)?);
-    // Divisions by constants cost a multiplication; others would cost more than all the rest.
-    let (high, low, remainder) = match last_exponent(finite, scale) {
-        -3 => (sum * 10, last / 1000, last % 1000),
-        -2 => (sum * 100, last / 100, last % 100),
-        -1 => (sum * 1000, last / 10, last % 10),
-        0 => (sum * 10_000, last, 0),
-        1 => (sum * 100_000, last * 10, 0),
-        2 => (sum * 1_000_000, last * 100, 0),
-        _ => return Ok(None),
-    };
-    Ok((remainder == 0).then_some(high + low))
+    if sum == 0 {
+        return Ok(Some(0));
+    }
+    // The last digit may reach three decimal digits below the scale. To multiply by one digit more
+    // than wanted and divide by that takes no branch, and dividing by a constant no division.
+    let Ok(power) = usize::try_from(last_exponent(finite, scale) + DIGIT) else { return Ok(None) };
+    let product = POWERS.get(power).and_then(|power| sum.checked_mul(*power));
+    Ok(product.filter(|product| product % BASE == 0).map(|product| product / BASE))
 }
 
 /// A value as a multiple of `10^-scale`, cut off there.
@@ -206,7 +214,7 @@ impl Scaled {
         }
         let magnitude = match sum(digits)? {
             Some(sum) => sum
-                .mul_add(10_000 / unit, last / unit)
+                .mul_add(BASE / unit, last / unit)
                 .and_then(|sum| sum.times_power_of_ten(u32::try_from(exponent).unwrap_or(0))),
             None => None,
         };
@@ -220,8 +228,8 @@ fn sum(digits: &[[u8; 2]]) -> Result<Option<Wide>, Fault> {
     for chunk in digits.chunks(SMALL) {
         let (mut factor, mut summand) = (1, 0);
         for pair in chunk {
-            factor *= 10_000;
-            summand = summand * 10_000 + u64::from(digit(*pair)?);
+            factor *= BASE;
+            summand = summand * BASE + u64::from(digit(*pair)?);
         }
         match sum.mul_add(factor, summand) {
             Some(next) => sum = next,

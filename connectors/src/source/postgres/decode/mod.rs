@@ -278,17 +278,8 @@ impl Decoder {
                 at += LENGTH_BYTES;
                 continue;
             };
+            let Some(value) = rest.get(..bytes) else { return Ok(at + self.cut_field(number, bytes, rest)?) };
             self.context.column = number;
-            let Some(value) = rest.get(..bytes) else {
-                if bytes >= MIN_PARTED_BYTES
-                    && builder.append_part(rest, false, &mut self.context) == Ok(true)
-                {
-                    self.next = Item::Part { column: number, left: bytes - rest.len() };
-                    return Ok(input.len());
-                }
-                (self.next, self.wanted) = (Item::Field(number), LENGTH_BYTES + bytes);
-                return Ok(at);
-            };
             if let Err(fault) = builder.append(value, &mut self.context) {
                 return Err(fault.error(&self.columns[number]));
             }
@@ -297,6 +288,21 @@ impl Decoder {
         self.rows += 1;
         self.next = Item::Row;
         Ok(at)
+    }
+
+    /// Takes the front of a long value, or nothing, where `value` is not all of its `bytes`; returns how
+    /// many bytes were taken, with the length before it.
+    #[cold]
+    fn cut_field(&mut self, column: usize, bytes: usize, value: &[u8]) -> Result<usize> {
+        self.context.column = column;
+        let is_long = bytes >= MIN_PARTED_BYTES;
+        let fault = |fault: Fault| fault.error(&self.columns[column]);
+        if is_long && self.builders[column].append_part(value, false, &mut self.context).map_err(fault)? {
+            self.next = Item::Part { column, left: bytes - value.len() };
+            return Ok(LENGTH_BYTES + value.len());
+        }
+        (self.next, self.wanted) = (Item::Field(column), LENGTH_BYTES + bytes);
+        Ok(0)
     }
 
     /// Hands on the next part of a long value; returns how many bytes it had.
