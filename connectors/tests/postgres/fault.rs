@@ -202,6 +202,18 @@ async fn changed_columns_are_named() {
 }
 
 #[tokio::test]
+async fn what_is_read_is_not_held() {
+    let database = Cluster::shared().database();
+    database.execute(LARGE).await;
+    let sync = Sync::full(&database, "public.t").await;
+    let plan = sync.plan().await.unwrap();
+    assert_eq!(sync.read_all(&plan).await.unwrap().len(), 30000);
+    // The snapshot is kept for other streams, the locks on this table are not.
+    database.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT").await;
+    assert_eq!(sync.read_all(&plan).await.unwrap().len(), 30000);
+}
+
+#[tokio::test]
 async fn a_locked_table_is_waited_for_and_given_up() {
     let database = Cluster::shared().database();
     database.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
