@@ -220,10 +220,11 @@ async fn a_subscriber_to_changes_holds_nothing_back() {
     let cluster = Cluster::start(Options::default().logical());
     let database = cluster.database();
     database.execute(TABLE).await;
+    database.execute("CREATE PUBLICATION all_tables FOR ALL TABLES").await;
     database.execute("SELECT pg_create_logical_replication_slot('changes', 'pgoutput')").await;
     let mut subscriber = std::process::Command::new(cluster.binaries().program("pg_recvlogical"))
         .args(["-d", &database.url(), "--slot", "changes", "--start", "-f", "/dev/null"])
-        .args(["-o", "proto_version=1", "-o", "publication_names=none"])
+        .args(["-o", "proto_version=1", "-o", "publication_names=all_tables"])
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
