@@ -47,11 +47,13 @@ pub(super) async fn check(
         let server = ask_one(&replica, WHAT, SERVER).await?;
         lines.push(tables(&replica, &server, schemas).await?);
         lines.push(room(&server, connections));
+        replica.close().await;
     } else {
         lines.push(tables(&primary, &server, schemas).await?);
         lines.push(room(&server, connections));
     }
     lines.extend(cautions(&primary, &server));
+    primary.close().await;
     Ok(lines)
 }
 

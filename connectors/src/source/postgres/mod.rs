@@ -74,6 +74,7 @@ impl Source for Postgres {
         let answer = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
         answer.map_err(|error| failed("could not begin", &error))?;
         let relations = discover::relations(&client, filter, self.schemas.as_deref()).await?;
+        client.close().await;
         Ok(Catalog::new(relations.iter().map(discover::stream)))
     }
 
@@ -96,5 +97,6 @@ impl Source for Postgres {
 
     async fn close(&self) {
         self.sessions.close().await;
+        self.connector.close().await;
     }
 }
