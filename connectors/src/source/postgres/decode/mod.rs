@@ -27,6 +27,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
 use protocol::{Adjustment, Error, Result, UnfitPolicy};
@@ -60,7 +62,6 @@ const MIN_PARTED_BYTES: usize = 64 << 10;
 const MAX_ROOM_BYTES: usize = 8 << 20;
 
 /// Decodes COPY binary bytes, however they are cut into chunks, into record batches.
-#[derive(Debug)]
 pub struct Decoder {
     columns: Vec<Column>,
     schema: SchemaRef,
@@ -99,6 +100,13 @@ enum Item {
     End,
     /// Nothing: an error was there.
     Failed,
+}
+
+impl fmt::Debug for Decoder {
+    /// Without any value of a row.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("next", &self.next).field("rows", &self.rows).finish_non_exhaustive()
+    }
 }
 
 impl Decoder {
