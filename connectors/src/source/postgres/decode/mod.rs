@@ -2,7 +2,7 @@
 //! in between.
 //!
 //! The bytes are a header, rows, and a trailer. A row is a count of fields, and each field a length
-//! and a value; [`Decoder`] walks them and hands each value to the [`Builder`] of its column. It can
+//! and a value; [`Decoder`] walks them and hands each value to the `Builder` of its column. It can
 //! stop between any two fields, so that bytes may be cut anywhere: only a field that is cut in two is
 //! kept aside, and of a long text not even that.
 //!
@@ -336,10 +336,13 @@ impl Decoder {
     /// The rows decoded since the last call; `None` when there are none. Call it between rows: when
     /// the decoder [`is_full`](Self::is_full), or at the end.
     ///
-    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a text is not UTF-8, or NULL is in a column that has none.
+    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a text is not UTF-8, or NULL is in
+    /// a column that has none, with [`ErrorKind::Transient`](protocol::ErrorKind::Transient) amid a row.
     pub fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
-        if !matches!(self.next, Item::Header | Item::Row | Item::End) {
-            return Err(Error::internal("a batch is taken amid a row"));
+        match self.next {
+            Item::Row | Item::End | Item::Header | Item::Extension(_) => {}
+            Item::Field(_) | Item::Part { .. } => return Err(Error::transient("a COPY ends amid a row")),
+            Item::Failed => return Err(Error::internal("a batch is taken after an error")),
         }
         if self.rows == 0 {
             return Ok(None);
@@ -375,7 +378,7 @@ impl Decoder {
     /// last [`take_batch`](Self::take_batch).
     pub fn finish(self) -> Result<u64> {
         if self.next != Item::End {
-            return Err(Error::transient("the rows of a COPY end before its trailer"));
+            return Err(Error::transient("a COPY ends before its trailer"));
         }
         if self.rows > 0 {
             return Err(Error::internal("rows were decoded and not taken"));
