@@ -113,8 +113,8 @@ impl Decoder {
     /// A decoder of rows of `columns`, whose fields are those of `schema`. Batches end at
     /// `batch_bytes` of Arrow memory.
     ///
-    /// Fails with [`ErrorKind::Config`](protocol::ErrorKind::Config) when `policy` makes NULL of values of a column that is not
-    /// nullable.
+    /// Fails with [`ErrorKind::Config`](protocol::ErrorKind::Config) when `policy` makes NULL of
+    /// values of a column that is not nullable.
     pub fn new(
         columns: &[Column],
         schema: SchemaRef,
@@ -153,8 +153,9 @@ impl Decoder {
     /// Decodes from the front of `input` until it ends or a batch is full; returns how many bytes
     /// were taken. Fewer than there are only when the decoder [`is_full`](Self::is_full).
     ///
-    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a value does not fit and the policy wants an error, with
-    /// [`ErrorKind::Schema`](protocol::ErrorKind::Schema) when the bytes are not rows of the columns. Nothing can be decoded then.
+    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a value does not fit and the
+    /// policy wants an error, with [`ErrorKind::Schema`](protocol::ErrorKind::Schema) when the bytes
+    /// are not rows of the columns. Nothing can be decoded then.
     pub fn decode(&mut self, input: &[u8]) -> Result<usize> {
         let taken = self.decode_chunk(input);
         if taken.is_err() {
