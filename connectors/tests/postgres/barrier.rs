@@ -71,6 +71,23 @@ async fn a_transaction_that_ends_in_time_is_waited_for() {
 }
 
 #[tokio::test]
+async fn what_was_waited_for_in_vain_is_not_waited_for_again() {
+    let database = Cluster::shared().database();
+    database.execute("CREATE TABLE t (id int8); CREATE TABLE u (id int8); CREATE TABLE w (id int8)").await;
+    let source = open(&database.url(), json!({ "barrier_wait": "1s" })).await;
+    let late = database.client().await;
+    late.batch_execute("BEGIN; SELECT now()").await.unwrap();
+    let start = std::time::Instant::now();
+    for name in ["public.t", "public.u", "public.w"] {
+        let sync = Sync::full_of(std::sync::Arc::clone(&source), name).await.by("id");
+        let plan = sync.plan().await.unwrap();
+        assert!(plan.partitions.is_empty() && plan.window.is_none(), "{plan:?}");
+    }
+    let waited = start.elapsed();
+    assert!(waited > Duration::from_secs(1) && waited < Duration::from_millis(1900), "{waited:?}");
+}
+
+#[tokio::test]
 async fn rows_of_one_stamp_are_read_once() {
     let database = Cluster::shared().database();
     database.execute("CREATE TABLE t (id int, at timestamptz NOT NULL)").await;

@@ -124,8 +124,9 @@ pub(super) struct Settled {
 }
 
 impl Barrier {
-    /// Makes a mark on the primary and waits for its transactions, at most for `wait`.
-    pub(super) async fn make(primary: &Client, wait: Duration) -> Result<Self> {
+    /// Makes a mark on the primary and waits for its transactions, at most for `wait`, and not for those
+    /// that an `earlier` barrier of this sync has waited for in vain.
+    pub(super) async fn make(primary: &Client, wait: Duration, earlier: Option<&Self>) -> Result<Self> {
         let server = Server::ask(primary);
         let listed = Instant::now();
         let sql = format!("{MARK}; {RUNNING}");
@@ -145,14 +146,15 @@ impl Barrier {
         let open = running.iter().map(|running| running.id.clone()).collect();
         let mark = Mark { at, started, open, value: None };
         let mut barrier = Self { server: server?, listed, mark, running, busy_since };
-        barrier.wait(primary, wait).await?;
+        let hopeless = earlier.map(|earlier| &earlier.mark.open);
+        barrier.wait(primary, wait, hopeless.unwrap_or(&BTreeSet::new())).await?;
         Ok(barrier)
     }
 
     /// Lists again and again until everything in the mark has ended.
-    async fn wait(&mut self, primary: &Client, wait: Duration) -> Result<()> {
+    async fn wait(&mut self, primary: &Client, wait: Duration, hopeless: &BTreeSet<String>) -> Result<()> {
         let mut pause = Duration::from_millis(20);
-        while !self.mark.open.is_empty() && self.listed.elapsed() < wait {
+        while !self.mark.open.is_subset(hopeless) && self.listed.elapsed() < wait {
             tokio::time::sleep(pause.min(wait.saturating_sub(self.listed.elapsed()))).await;
             pause = (pause * 2).min(Duration::from_millis(250));
             (self.running, self.busy_since) = understood(listing(primary, RUNNING).await?)?;

@@ -28,10 +28,30 @@ pub(super) struct Sessions {
     connector: Arc<Connector>,
     connections: usize,
     barrier_wait: Duration,
-    /// What the next stream's plan is based on, if it does.
-    current: Turns<Option<Arc<Basis>>>,
+    current: Turns<Current>,
     snapshots: Mutex<HashMap<String, Arc<Snapshot>>>,
     idle: Mutex<Vec<Reader>>,
+}
+
+/// What the next stream's plan is based on, if it does.
+#[derive(Default)]
+struct Current {
+    /// With a snapshot for all.
+    shared: Option<Arc<Basis>>,
+    /// With none.
+    bare: Option<Arc<Basis>>,
+}
+
+impl Current {
+    fn that_does(&self, need: Need) -> Option<Arc<Basis>> {
+        self.shared.iter().chain(&self.bare).find(|basis| basis.does(need)).cloned()
+    }
+
+    /// The last barrier that was made.
+    fn barrier(&self) -> Option<&Barrier> {
+        let barriers = self.shared.iter().chain(&self.bare).filter_map(|basis| basis.barrier.as_ref());
+        barriers.max_by_key(|barrier| barrier.listed)
+    }
 }
 
 /// A session that reads.
@@ -69,7 +89,7 @@ impl Sessions {
             connector,
             connections,
             barrier_wait,
-            current: Turns::new(None),
+            current: Turns::default(),
             snapshots: Mutex::default(),
             idle: Mutex::default(),
         }
@@ -117,24 +137,22 @@ impl Sessions {
         need.shared &= self.connections > 1;
         let mut current = self.current.lock().await;
         self.planned(target, None, 0);
-        let basis = match current.as_ref().filter(|basis| basis.does(need)) {
-            Some(basis) => {
-                lease.give_back();
-                Arc::clone(basis)
-            }
-            None => Arc::new(self.make(lease, need).await?),
+        let basis = if let Some(basis) = current.that_does(need) {
+            lease.give_back();
+            basis
+        } else {
+            let basis = Arc::new(self.make(lease, need, current.barrier()).await?);
+            let place = if basis.snapshot.is_some() { &mut current.shared } else { &mut current.bare };
+            *place = Some(Arc::clone(&basis));
+            basis
         };
-        // One without a snapshot does not take the place of one that others can share.
-        if basis.snapshot.is_some() || current.as_ref().is_none_or(|current| current.snapshot.is_none()) {
-            *current = Some(Arc::clone(&basis));
-        }
         // Holds the snapshot until the stream's partitions are known.
         self.planned(target, basis.snapshot(), 1);
         Ok(basis)
     }
 
-    async fn make(&self, lease: Lease<'_>, need: Need) -> Result<Basis> {
-        let barrier = if need.barrier { Some(self.barrier(&lease).await?) } else { None };
+    async fn make(&self, lease: Lease<'_>, need: Need, earlier: Option<&Barrier>) -> Result<Basis> {
+        let barrier = if need.barrier { Some(self.barrier(&lease, earlier).await?) } else { None };
         let snapshot = if need.shared && self.has_room() {
             self.export(lease).await?
         } else {
@@ -144,12 +162,12 @@ impl Sessions {
         Ok(Basis { barrier, snapshot })
     }
 
-    async fn barrier(&self, reader: &Client) -> Result<Barrier> {
+    async fn barrier(&self, reader: &Client, earlier: Option<&Barrier>) -> Result<Barrier> {
         if !self.connector.has_replica() {
-            return Barrier::make(reader, self.barrier_wait).await;
+            return Barrier::make(reader, self.barrier_wait, earlier).await;
         }
         let primary = self.connector.primary().await?;
-        let barrier = Barrier::make(&primary, self.barrier_wait).await?;
+        let barrier = Barrier::make(&primary, self.barrier_wait, earlier).await?;
         replica::catch_up(&primary, reader, &barrier.server).await?;
         Ok(barrier)
     }
@@ -211,8 +229,8 @@ impl Sessions {
     /// No stream shall be planned in this snapshot any more.
     pub(super) async fn retire(&self, id: &str) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|basis| basis.snapshot() == Some(id)) {
-            *current = None;
+        if current.shared.as_ref().is_some_and(|basis| basis.snapshot() == Some(id)) {
+            current.shared = None;
         }
     }
 
@@ -249,7 +267,7 @@ impl Sessions {
 
     /// Ends all sessions that nobody is using.
     pub(super) async fn close(&self) {
-        *self.current.lock().await = None;
+        *self.current.lock().await = Current::default();
         locked(&self.snapshots).clear();
         locked(&self.idle).clear();
     }
