@@ -194,3 +194,19 @@ pub(crate) fn numbers(first: usize, last: usize) -> Rows {
     rows.sort();
     rows
 }
+
+/// An address that stands for several servers, in turn. Returns its port.
+pub(crate) async fn in_turn(servers: Vec<u16>) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("there are free ports");
+    let port = listener.local_addr().expect("it is bound").port();
+    tokio::spawn(async move {
+        for server in servers.into_iter().cycle() {
+            let Ok((mut client, _)) = listener.accept().await else { return };
+            tokio::spawn(async move {
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    port
+}

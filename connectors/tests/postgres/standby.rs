@@ -4,7 +4,7 @@ use lab::{Binaries, Cluster, Options};
 use protocol::ErrorKind;
 use serde_json::json;
 
-use crate::harness::{Sync, numbers, open};
+use crate::harness::{Sync, in_turn, numbers, open};
 
 #[tokio::test]
 async fn a_standby_of_every_major_is_read_only_once_it_has_replayed_the_barrier() {
@@ -61,4 +61,44 @@ async fn a_promoted_standby_is_gone_on_with() {
     let (rows, notes) = sync.noted().await.unwrap();
     assert_eq!(rows.len(), 1);
     assert!(notes.iter().any(|note| note.contains("timeline 1 is now 2")), "{notes:?}");
+}
+
+#[tokio::test]
+async fn one_address_may_stand_for_several_replicas() {
+    let cluster = Cluster::start(Options::default());
+    let database = cluster.database();
+    database
+        .execute(
+            "CREATE TABLE t (id int, at timestamptz NOT NULL DEFAULT clock_timestamp(), pad text); \
+             INSERT INTO t SELECT i, now(), repeat('x', 500) FROM generate_series(1, 30000) i; ANALYZE t; \
+             CREATE TABLE u (n int8)",
+        )
+        .await;
+    let standbys = [cluster.standby(), cluster.standby_with(&[("recovery_min_apply_delay", "500ms")])];
+    for standby in &standbys {
+        standby.catch_up(&cluster).await;
+    }
+    let port = in_turn(standbys.iter().map(lab::postgres::Standby::port).collect()).await;
+    let source = open(&database.url(), json!({ "read_from": { "host": "127.0.0.1", "port": port } })).await;
+    let mut full = Sync::full_of(std::sync::Arc::clone(&source), "public.t").await;
+    full.stream.schema = std::sync::Arc::new(full.stream.schema.project(&[0]).unwrap());
+    let plan = full.plan().await.unwrap();
+    assert!(plan.partitions.len() >= 4);
+    assert_eq!(full.read_all(&plan).await.unwrap(), numbers(1, 30000));
+    full.source.close().await;
+    let mut times = full.by("at");
+    let mut values = Sync::full_of(source, "public.u").await.by("n");
+    let (mut by_time, mut by_value) = (times.rows().await, Vec::new());
+    for round in 0..6 {
+        let rows = format!("SELECT {round} * 10 + i FROM generate_series(1, 10) i");
+        database.execute(&format!("INSERT INTO t (id) {rows}; INSERT INTO u {rows}")).await;
+        by_time.extend(times.rows().await);
+        by_value.extend(values.rows().await);
+    }
+    // Where the last value was asked for, it may not have come yet.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    by_value.extend(values.rows().await);
+    by_value.sort();
+    assert_eq!(by_time.len(), 30060);
+    assert_eq!(by_value, numbers(1, 60));
 }

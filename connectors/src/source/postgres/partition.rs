@@ -32,6 +32,9 @@ pub struct Partition {
     /// The exported snapshot it is read in; none for one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) snapshot: Option<String>,
+    /// The primary's transaction that a replica must have replayed before it takes a snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) replayed: Option<u64>,
 }
 
 /// A table by its name and its number: a name can come to mean another table.
@@ -189,6 +192,7 @@ mod tests {
             filter: None,
             types: vec![23],
             snapshot: None,
+            replayed: None,
         }
     }
 
@@ -249,6 +253,7 @@ mod tests {
         part.leaves = Some(vec![1, 2]);
         part.window = Some(window(CursorKind::Date, None, Some(Bound::Micros(0)), true));
         part.snapshot = Some("0000-1".into());
+        part.replayed = Some(7_000_000_000);
         let json = serde_json::to_string(&part).unwrap();
         assert_eq!(serde_json::from_str::<Partition>(&json).unwrap(), part);
         let json = serde_json::to_string(&partition()).unwrap();

@@ -35,7 +35,11 @@ pub(super) async fn read(
 ) -> Result<()> {
     let layout = source.layout(stream, partition).await?;
     let snapshot = partition.snapshot.as_deref();
-    let done = match source.sessions.turn(snapshot).await {
+    let turn = match snapshot {
+        Some(id) => source.sessions.turn(id).await,
+        None => source.sessions.own_turn(partition.replayed).await,
+    };
+    let done = match turn {
         Ok(turn) => copied(turn, stream, partition, &layout, out).await,
         Err(error) => Err(error),
     };

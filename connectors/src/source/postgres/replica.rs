@@ -12,24 +12,31 @@ use super::error::SQLSTATE;
 /// Longest time that a replica may be behind.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Waits until `reader` has replayed all that was committed on `primary` before the call: an empty
-/// transaction is committed there, and awaited here.
-///
-/// Fails with [`Config`](protocol::ErrorKind::Config) when the two are not of one cluster, and with
-/// [`Transient`](protocol::ErrorKind::Transient) when the replica is too far behind.
-pub(super) async fn catch_up(primary: &Client, reader: &Client, server: &Server) -> Result<()> {
-    const WHAT: &str = "could not ask the replica what it has replayed";
-    let (marker, system) = futures::join!(
-        ask_one(primary, "could not mark the primary's last transaction", "SELECT txid_current()"),
-        ask_one(reader, WHAT, "SELECT system_identifier FROM pg_control_system()"),
-    );
-    let marker: u64 = marker?.number(0).ok_or_else(|| unexpected(WHAT))?;
+const WHAT: &str = "could not ask the replica what it has replayed";
+
+/// Commits an empty transaction on the primary and returns its number: who has replayed that has
+/// replayed all that was committed before.
+pub(super) async fn marker(primary: &Client) -> Result<u64> {
+    const WHAT: &str = "could not mark the primary's last transaction";
+    ask_one(primary, WHAT, "SELECT txid_current()").await?.number(0).ok_or_else(|| unexpected(WHAT))
+}
+
+/// Fails with [`Config`](protocol::ErrorKind::Config) when `reader` is not of the primary's cluster.
+pub(super) async fn check(reader: &Client, primary: &Server) -> Result<()> {
+    let system = ask_one(reader, WHAT, "SELECT system_identifier FROM pg_control_system()").await;
     let system = system.ok().and_then(|row| row.text(0).map(str::to_owned));
-    if let (Some(here), Some(there)) = (&system, &server.system)
-        && here != there
-    {
-        return Err(Error::config("`read_from` is not a replica of the server: they are different clusters"));
+    match (&system, &primary.system) {
+        (Some(here), Some(there)) if here != there => {
+            Err(Error::config("`read_from` is not a replica of the server: they are different clusters"))
+        }
+        _ => Ok(()),
     }
+}
+
+/// Waits until `reader` has replayed the primary's transaction `marker`.
+///
+/// Fails with [`Transient`](protocol::ErrorKind::Transient) when it is too far behind.
+pub(super) async fn catch_up(reader: &Client, marker: u64) -> Result<()> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(5);
     let sql = format!("SELECT txid_status({marker})");

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::FutureExt;
-use protocol::{Error, Result};
+use protocol::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit};
 
 use super::answer::{ask, ask_one, unexpected};
@@ -152,24 +152,33 @@ impl Sessions {
     }
 
     async fn make(&self, lease: Lease<'_>, need: Need, earlier: Option<&Barrier>) -> Result<Basis> {
-        let barrier = if need.barrier { Some(self.barrier(&lease, earlier).await?) } else { None };
+        let (barrier, marker) =
+            if need.barrier { self.barrier(&lease, earlier).await? } else { (None, None) };
         let snapshot = if need.shared && self.has_room() {
+            if let Some(marker) = marker {
+                replica::catch_up(&lease, marker).await?;
+            }
             self.export(lease).await?
         } else {
             lease.give_back();
             None
         };
-        Ok(Basis { barrier, snapshot })
+        Ok(Basis { barrier, snapshot, marker })
     }
 
-    async fn barrier(&self, reader: &Client, earlier: Option<&Barrier>) -> Result<Barrier> {
+    /// A barrier, and where rows are read from a replica, the transaction that it must replay.
+    async fn barrier(
+        &self,
+        reader: &Client,
+        earlier: Option<&Barrier>,
+    ) -> Result<(Option<Barrier>, Option<u64>)> {
         if !self.connector.has_replica() {
-            return Barrier::make(reader, self.barrier_wait, earlier).await;
+            return Ok((Some(Barrier::make(reader, self.barrier_wait, earlier).await?), None));
         }
         let primary = self.connector.primary().await?;
         let barrier = Barrier::make(&primary, self.barrier_wait, earlier).await?;
-        replica::catch_up(&primary, reader, &barrier.server).await?;
-        Ok(barrier)
+        replica::check(reader, &barrier.server).await?;
+        Ok((Some(barrier), Some(replica::marker(&primary).await?)))
     }
 
     /// Whether one more session may keep a snapshot: one slot at least is left to others. Lets go the
@@ -193,8 +202,8 @@ impl Sessions {
     async fn export(&self, lease: Lease<'_>) -> Result<Option<Arc<Snapshot>>> {
         const WHAT: &str = "could not export a snapshot";
         let sql = format!("{}; SELECT pg_export_snapshot(); {}", begin(&lease, None), named());
-        let id = match ask_one(&lease, WHAT, &sql).await {
-            Ok(row) => row.text(0).ok_or_else(|| unexpected(WHAT))?.to_owned(),
+        let answers = match ask(&lease, WHAT, &sql).await {
+            Ok(answers) => answers,
             Err(error) if matches!(error.context_value(SQLSTATE), Some("0A000" | "42883" | "55000")) => {
                 run(&lease, "ROLLBACK").await?;
                 lease.give_back();
@@ -202,8 +211,10 @@ impl Sessions {
             }
             Err(error) => return Err(error),
         };
+        let text = |statement: usize, column| Some(answers.get(statement)?.first()?.text(column)?.to_owned());
+        let (Some(id), Some(server)) = (text(0, 0), text(1, 1)) else { return Err(unexpected(WHAT)) };
         let Lease { reader, slot, .. } = lease;
-        let snapshot = Snapshot::kept(id.clone(), reader.client, slot);
+        let snapshot = Snapshot::kept(id.clone(), server, reader.client, slot);
         locked(&self.snapshots).insert(id, Arc::clone(&snapshot));
         Ok(Some(snapshot))
     }
@@ -234,13 +245,21 @@ impl Sessions {
         }
     }
 
-    /// A session in a transaction that sees `snapshot`, or one of its own. Waits until one is free.
+    /// A session in a transaction with a snapshot of its own, which a replica takes once it has
+    /// `replayed` that transaction. Waits until one is free.
+    pub(super) async fn own_turn(&self, replayed: Option<u64>) -> Result<Turn<'_>> {
+        let lease = self.lease().await?;
+        if let Some(marker) = replayed.filter(|_| lease.is_in_recovery) {
+            replica::catch_up(&lease, marker).await?;
+        }
+        run(&lease, &begin(&lease, None)).await?;
+        Ok(Turn(Some(Held::Lease(Box::new(lease)))))
+    }
+
+    /// A session in a transaction that sees the snapshot `id`. Waits until one is free.
     ///
     /// Fails with [`Stale`](protocol::ErrorKind::Stale) when the snapshot is gone.
-    pub(super) async fn turn(&self, snapshot: Option<&str>) -> Result<Turn<'_>> {
-        let Some(id) = snapshot else {
-            return Turn::enter(self.lease().await?, None).await;
-        };
+    pub(super) async fn turn(&self, id: &str) -> Result<Turn<'_>> {
         let snapshot = self.kept(id).filter(|snapshot| !snapshot.is_lost()).ok_or_else(lost)?;
         // To open a session for the last partition would take longer than to wait for this one.
         let is_last = snapshot.left() <= 1 && locked(&self.idle).is_empty();
@@ -248,16 +267,30 @@ impl Sessions {
         if is_last && let Ok(client) = Arc::clone(&keeper).try_lock_owned() {
             return Ok(Turn(Some(Held::Keeper { snapshot, client })));
         }
-        let slot = if let Some(slot) = self.connector.slot().now_or_never() {
-            slot
-        } else {
-            tokio::select! {
-                biased;
-                client = keeper.lock_owned() => return Ok(Turn(Some(Held::Keeper { snapshot, client }))),
-                slot = self.connector.slot() => slot,
+        while !snapshot.is_alone() {
+            let slot = if let Some(slot) = self.connector.slot().now_or_never() {
+                slot
+            } else {
+                tokio::select! {
+                    biased;
+                    client = Arc::clone(&keeper).lock_owned() => {
+                        return Ok(Turn(Some(Held::Keeper { snapshot, client })));
+                    }
+                    slot = self.connector.slot() => slot,
+                }
+            };
+            let lease = self.session(slot, Some(id)).await?;
+            match Turn::enter(lease, &snapshot).await {
+                // It is there, and so this is another server: one address can stand for several replicas.
+                Err(error) if error.kind() == ErrorKind::Stale && !snapshot.is_lost() => {
+                    tracing::debug!("a session is with another replica than the snapshot");
+                    snapshot.met_stranger();
+                }
+                turn => return turn,
             }
-        };
-        Turn::enter(self.session(slot, Some(id)).await?, Some(id)).await
+        }
+        let client = keeper.lock_owned().await;
+        Ok(Turn(Some(Held::Keeper { snapshot, client })))
     }
 
     /// Whether partitions in this snapshot can't be read any more.
@@ -305,15 +338,16 @@ impl std::ops::DerefMut for Turn<'_> {
 }
 
 impl<'a> Turn<'a> {
-    /// Begins a transaction in `snapshot`, unless the session is in it already, or in one of its own.
-    async fn enter(mut lease: Lease<'a>, snapshot: Option<&str>) -> Result<Self> {
-        if snapshot.is_none() || lease.reader.inside.as_deref() != snapshot {
-            let mut sql = begin(&lease, snapshot);
-            if snapshot.is_some() {
-                sql = format!("{sql}; {}", named());
+    /// Begins a transaction in `snapshot`, unless the session is in it already.
+    async fn enter(mut lease: Lease<'a>, snapshot: &Snapshot) -> Result<Self> {
+        const WHAT: &str = "could not import a snapshot";
+        if lease.reader.inside.as_ref() != Some(&snapshot.id) {
+            let sql = format!("{}; {}", begin(&lease, Some(&snapshot.id)), named());
+            let row = ask_one(&lease, WHAT, &sql).await.map_err(import_failed)?;
+            if row.text(1) != Some(&snapshot.server) {
+                return Err(lost());
             }
-            run(&lease, &sql).await.map_err(|error| import_failed(error, snapshot))?;
-            lease.reader.inside = snapshot.map(str::to_owned);
+            lease.reader.inside = Some(snapshot.id.clone());
         }
         Ok(Self(Some(Held::Lease(Box::new(lease)))))
     }
@@ -341,9 +375,9 @@ impl Drop for Turn<'_> {
 }
 
 /// The server says in several ways that there is no such snapshot.
-fn import_failed(error: Error, snapshot: Option<&str>) -> Error {
+fn import_failed(error: Error) -> Error {
     match error.context_value(SQLSTATE) {
-        Some("22023" | "42704" | "0A000" | "55000") if snapshot.is_some() => lost().with_source(error),
+        Some("22023" | "42704" | "0A000" | "55000") => lost().with_source(error),
         _ => error,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,9 @@ pub(super) const SAVE: &str = "SAVEPOINT reading";
 /// Ends it: the locks are given back, the snapshot is kept.
 pub(super) const RELEASE: &str = "ROLLBACK TO SAVEPOINT reading; RELEASE SAVEPOINT reading";
 
+/// After so many sessions with other servers, the one that keeps a snapshot reads alone.
+const STRANGERS: usize = 8;
+
 /// What a stream needs its plan to be based on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Need {
@@ -41,6 +44,8 @@ pub(super) struct Basis {
     pub(super) barrier: Option<Barrier>,
     /// None where each partition is read in a snapshot of its own, which is younger still.
     pub(super) snapshot: Option<Arc<Snapshot>>,
+    /// The primary's transaction after the barrier, where rows are read from a replica.
+    pub(super) marker: Option<u64>,
 }
 
 impl Basis {
@@ -68,6 +73,10 @@ impl Basis {
 pub(super) struct Snapshot {
     /// Its name among the sessions of the server.
     pub(super) id: String,
+    /// When that server was started. One address can stand for several replicas.
+    pub(super) server: String,
+    /// How many sessions were found to be with other servers.
+    strangers: AtomicUsize,
     /// Held by whoever reads.
     pub(super) client: Arc<Turns<Client>>,
     is_lost: AtomicBool,
@@ -93,9 +102,11 @@ impl Drop for Snapshot {
 
 impl Snapshot {
     /// The snapshot of that name, which the open transaction of `client` has exported.
-    pub(super) fn kept(id: String, client: Client, slot: OwnedSemaphorePermit) -> Arc<Self> {
+    pub(super) fn kept(id: String, server: String, client: Client, slot: OwnedSemaphorePermit) -> Arc<Self> {
         let snapshot = Arc::new(Self {
             id,
+            server,
+            strangers: AtomicUsize::new(0),
             client: Arc::new(Turns::new(client)),
             is_lost: AtomicBool::new(false),
             planned: Mutex::default(),
@@ -117,6 +128,16 @@ impl Snapshot {
     /// Lets nobody read in it any more.
     pub(super) fn lose(&self) {
         self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that a session was with another server.
+    pub(super) fn met_stranger(&self) {
+        self.strangers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it makes no sense to open sessions in the hope that they can read in it.
+    pub(super) fn is_alone(&self) -> bool {
+        self.strangers.load(Ordering::Relaxed) >= STRANGERS
     }
 
     /// How many partitions are planned in it and not read.
@@ -160,13 +181,15 @@ pub(super) fn begin(client: &Client, snapshot: Option<&str>) -> String {
     )
 }
 
-/// Names the session, until its transaction ends, so that no barrier of whichever sync waits for it.
+/// Names the session, until its transaction ends, so that no barrier of whichever sync waits for it, and
+/// asks when its server was started.
 ///
 /// A statement that takes a snapshot: in a transaction of its own it must come after the lock.
 pub(super) fn named() -> String {
     format!(
         "SELECT set_config('application_name', \
-         left(replace(current_setting('application_name'), '{SNAPSHOT_NAME}', ''), 40) || '{SNAPSHOT_NAME}', true)"
+         left(replace(current_setting('application_name'), '{SNAPSHOT_NAME}', ''), 40) || '{SNAPSHOT_NAME}', true), \
+         pg_postmaster_start_time()"
     )
 }
 

@@ -62,7 +62,7 @@ impl<'a> Planning<'a> {
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
         let partitions = planned(&base, snapshot, parts);
-        Ok(self.finished(snapshot, partitions, State::default(), "full_refresh"))
+        Ok(self.finished(&basis, partitions, State::default(), "full_refresh"))
     }
 
     async fn incremental(self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
@@ -97,7 +97,7 @@ impl<'a> Planning<'a> {
         }
         partitions.extend(attached);
         let shown = step.shown();
-        let mut plan = self.finished(snapshot, partitions, step.next, "settled_window");
+        let mut plan = self.finished(&basis, partitions, step.next, "settled_window");
         plan.window = shown;
         plan.notes = notes;
         Ok(plan)
@@ -138,6 +138,7 @@ impl<'a> Planning<'a> {
             filter: self.stream.filter.clone(),
             types: self.layout.types.clone(),
             snapshot: None,
+            replayed: None,
         }
     }
 
@@ -162,12 +163,18 @@ impl<'a> Planning<'a> {
 
     fn finished(
         &self,
-        snapshot: Option<&str>,
-        partitions: Vec<Planned<Partition>>,
+        basis: &Basis,
+        mut partitions: Vec<Planned<Partition>>,
         next: State,
         mode: &str,
     ) -> Plan<Partition, State> {
+        let snapshot = self.snapshot(basis);
         self.source.sessions.planned(&self.stream.target, snapshot, partitions.len());
+        if snapshot.is_none() {
+            for planned in &mut partitions {
+                planned.partition.replayed = basis.marker;
+            }
+        }
         Plan {
             partitions,
             next,
