@@ -1,7 +1,7 @@
 //! Reading from a standby, with the barrier on its primary.
 
 use lab::{Binaries, Cluster, Options};
-use protocol::ErrorKind;
+use protocol::{ErrorKind, Lifetime};
 use serde_json::json;
 
 use crate::harness::{Sync, in_turn, numbers, open};
@@ -92,7 +92,11 @@ async fn one_address_may_stand_for_several_replicas() {
     for round in 0..6 {
         let rows = format!("SELECT {round} * 10 + i FROM generate_series(1, 10) i");
         database.execute(&format!("INSERT INTO t (id) {rows}; INSERT INTO u {rows}")).await;
-        by_time.extend(times.rows().await);
+        let plan = times.plan_for(Lifetime::Detached).await.unwrap();
+        times.source.close().await;
+        by_time.extend(times.read_all(&plan).await.unwrap());
+        times.source.close().await;
+        times.state = Some(plan.next);
         by_value.extend(values.rows().await);
     }
     // Where the last value was asked for, it may not have come yet.
