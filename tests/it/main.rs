@@ -1,3 +1,5 @@
 //! Tests of the built binary against real parts: one file or folder for each matter.
 
 mod cli;
+mod support;
+mod types;

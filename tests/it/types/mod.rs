@@ -1,0 +1,1 @@
+//! Values: what PyArrow and DuckDB read from the files is what PostgreSQL prints.
