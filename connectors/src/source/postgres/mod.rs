@@ -1,0 +1,99 @@
+//! PostgreSQL, and what speaks its protocol: tables, partitioned tables, views, materialized views and
+//! foreign tables.
+
+mod answer;
+mod barrier;
+mod check;
+mod config;
+mod connect;
+mod copy;
+#[doc(hidden)]
+pub mod decode;
+mod discover;
+mod error;
+mod identifier;
+mod layout;
+mod partition;
+mod plan;
+mod read;
+mod replica;
+mod snapshot;
+mod state;
+#[doc(hidden)]
+pub mod types;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use protocol::{Catalog, ConfiguredStream, Emitter, Plan, PlanRequest, Result, Source, StreamFilter};
+
+pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
+pub(crate) use identifier::quote_identifier;
+pub use partition::Partition;
+pub use state::State;
+
+use connect::Connector;
+use error::failed;
+use layout::Layout;
+use snapshot::Sessions;
+
+/// A PostgreSQL database that tables are read from.
+pub struct Postgres {
+    connector: Arc<Connector>,
+    sessions: Sessions,
+    /// The columns of streams that were planned here.
+    layouts: tokio::sync::Mutex<HashMap<String, Arc<Layout>>>,
+    schemas: Option<Vec<String>>,
+    connections: usize,
+}
+
+impl Source for Postgres {
+    const NAME: &'static str = "postgres";
+
+    type Config = Config;
+    type Partition = Partition;
+    type State = State;
+    type Seen = ();
+
+    async fn open(config: Config) -> Result<Self> {
+        let connector = Arc::new(Connector::new(&config)?);
+        let connections = config.connections.get();
+        let sessions = Sessions::new(Arc::clone(&connector), connections, config.barrier_wait.duration());
+        let layouts = tokio::sync::Mutex::default();
+        Ok(Self { connector, sessions, layouts, schemas: config.schemas, connections })
+    }
+
+    async fn check(&self) -> Result<Vec<String>> {
+        check::check(&self.connector, self.connections, self.schemas.as_deref()).await
+    }
+
+    async fn discover(&self, filter: &StreamFilter) -> Result<Catalog> {
+        let client = self.connector.reader().await?;
+        // One state of the catalogs for all queries.
+        let answer = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        answer.map_err(|error| failed("could not begin", &error))?;
+        let relations = discover::relations(&client, filter, self.schemas.as_deref()).await?;
+        Ok(Catalog::new(relations.iter().map(discover::stream)))
+    }
+
+    async fn plan(&self, request: &PlanRequest<'_, State>) -> Result<Plan<Partition, State>> {
+        plan::plan(self, request).await.map_err(|error| error.context("stream", &request.stream.name))
+    }
+
+    async fn read(
+        &self,
+        stream: &ConfiguredStream,
+        partition: Partition,
+        out: &mut Emitter<'_, Self>,
+    ) -> Result<()> {
+        read::read(self, stream, &partition, out).await.map_err(|error| error.context("stream", &stream.name))
+    }
+
+    fn position(state: &State) -> Option<String> {
+        state.position()
+    }
+
+    async fn close(&self) {
+        self.sessions.close().await;
+    }
+}
