@@ -317,6 +317,9 @@ async fn no_more_sessions_are_open_than_configured() {
         syncs.push(Sync::full_of(Arc::clone(&source), "public.t").await.by("id"));
         syncs.push(Sync::full_of(Arc::clone(&source), "public.u").await.by("id"));
         syncs.push(Sync::full_of(Arc::clone(&source), "public.w").await.by("at"));
+        for (number, sync) in syncs.iter_mut().enumerate() {
+            sync.stream.target = format!("target{number}");
+        }
         let plans = futures::future::join_all(syncs.iter().map(Sync::plan)).await;
         let plans: Vec<_> = plans.into_iter().map(Result::unwrap).collect();
         let reads = syncs.iter().zip(&plans).map(|(sync, plan)| sync.read_all(plan));

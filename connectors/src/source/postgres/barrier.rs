@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 use super::answer::{Row, Rows, ask, ask_one, unexpected};
+use super::error::SQLSTATE;
 
 /// Ends the application name of a session that reads rows. Its transaction is read only: it writes no
 /// rows and holds nothing back, in whichever sync it is.
@@ -25,9 +26,13 @@ pub(super) const SNAPSHOT_NAME: &str = " (tidegate snapshot)";
 const MARK: &str = "SELECT pg_is_in_recovery(), (extract(epoch FROM clock_timestamp()) * 1000000)::int8, \
                     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8";
 
-/// Transactions of this database, or of no known one, that may still write rows; and since when any
-/// session is busy, as far as the role may know. A vacuum's transaction writes no rows. A session that
-/// has a database but no user is a worker of autovacuum.
+/// Transactions of this database that may still write rows; and since when any session is busy, as far
+/// as the role may know.
+///
+/// A vacuum's transaction writes no rows, and neither does that of a session without a user, which is
+/// a worker of autovacuum. A session that is not in `pg_stat_activity`, or has no database there, is
+/// logging in or gone: if it runs a transaction after all, that has begun since the two views were
+/// looked at, and so after the mark.
 const RUNNING: &str = "\
     SELECT l.virtualtransaction, l.pid, a.usename, \
            CASE WHEN a.xact_start IS NOT NULL \
@@ -42,7 +47,7 @@ const RUNNING: &str = "\
       LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
      WHERE l.pid IS DISTINCT FROM pg_backend_pid() \
        AND (l.pid IS NOT NULL OR l.here OR NOT l.elsewhere) \
-       AND (a.datid IS NULL \
+       AND (l.pid IS NULL \
             OR a.datname = current_database() AND a.usesysid IS NOT NULL \
                AND right(coalesce(a.application_name, ''), 20) <> ' (tidegate snapshot)') \
        AND coalesce(l.pid, 0) <> ALL (SELECT v.pid FROM pg_stat_progress_vacuum v); \
@@ -221,7 +226,10 @@ impl Barrier {
 const WHAT: &str = "could not list the running transactions";
 
 async fn listing(primary: &Client, sql: &str) -> Result<Vec<Rows>> {
-    ask(primary, WHAT, sql).await
+    ask(primary, WHAT, sql).await.map_err(|error| match error.context_value(SQLSTATE) {
+        Some("42501") => error.hint("run GRANT SELECT ON pg_locks, pg_stat_activity to the role"),
+        _ => error,
+    })
 }
 
 /// What [`RUNNING`] says.

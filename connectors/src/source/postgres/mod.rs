@@ -17,6 +17,7 @@ mod partition;
 mod plan;
 mod read;
 mod replica;
+mod session;
 mod snapshot;
 mod state;
 #[doc(hidden)]
@@ -35,13 +36,13 @@ pub use state::State;
 use connect::Connector;
 use error::failed;
 use layout::Layout;
-use snapshot::Sessions;
+use session::Sessions;
 
 /// A PostgreSQL database that tables are read from.
 pub struct Postgres {
     connector: Arc<Connector>,
     sessions: Sessions,
-    /// The columns of streams that were planned here.
+    /// The columns of streams that were planned here, by target.
     layouts: tokio::sync::Mutex<HashMap<String, Arc<Layout>>>,
     schemas: Option<Vec<String>>,
     connections: usize,

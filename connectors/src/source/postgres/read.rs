@@ -8,9 +8,11 @@ use super::answer::ask;
 use super::connect::Client;
 use super::copy::copy_out;
 use super::decode::Decoder;
+use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{Partition, Table};
-use super::snapshot::{Turn, named};
+use super::session::Turn;
+use super::snapshot::{lost, named};
 use super::{Postgres, discover};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
@@ -39,7 +41,7 @@ pub(super) async fn read(
     };
     match done {
         Ok(()) => {
-            source.sessions.read(&stream.name, snapshot);
+            source.sessions.read(&stream.target, snapshot);
             Ok(())
         }
         Err(error) => {
@@ -47,7 +49,7 @@ pub(super) async fn read(
                 if error.kind() == ErrorKind::Stale {
                     source.sessions.retire(id).await;
                 } else if error.kind().is_retryable() && source.sessions.is_lost(id) {
-                    return Err(super::snapshot::lost().with_source(error));
+                    return Err(lost().with_source(error));
                 }
             }
             Err(error)
@@ -63,7 +65,7 @@ async fn copied(
     out: &mut Emitter<'_, Postgres>,
 ) -> Result<()> {
     let table = partition.table();
-    check(&turn, partition, layout).await.map_err(|error| layout.explain(error))?;
+    check(&turn, partition, layout).await.map_err(|error| gone(error, table, layout))?;
     let decoder =
         Decoder::new(&layout.columns, Arc::clone(&stream.schema), stream.on_unfit, out.batch_bytes())?;
     let what = format!("could not read {}", table.qualified());
@@ -74,6 +76,14 @@ async fn copied(
         rewritten(answers.into_iter().next().unwrap_or_default().first().and_then(|row| row.text(0)))?;
     }
     turn.finish().await
+}
+
+/// What is gone since the plan: the table, or a column of it.
+fn gone(error: Error, table: &Table, layout: &Layout) -> Error {
+    match error.context_value(SQLSTATE) {
+        Some("42P01" | "3F000") => stale(&format!("{} is gone", table.qualified())).with_source(error),
+        _ => layout.explain(error),
+    }
 }
 
 /// Locks the table against changes of its shape, and checks that there were none since the plan.
@@ -132,7 +142,7 @@ fn stale(message: &str) -> Error {
 impl Postgres {
     /// The columns of a stream: as the plan found them, or, in another process, as they are now.
     async fn layout(&self, stream: &ConfiguredStream, partition: &Partition) -> Result<Arc<Layout>> {
-        let known = self.layouts.lock().await.get(&stream.name).cloned();
+        let known = self.layouts.lock().await.get(&stream.target).cloned();
         let names = |layout: &Layout| {
             layout.columns.iter().map(super::types::Column::name).eq(stream
                 .schema
@@ -148,7 +158,7 @@ impl Postgres {
         lease.give_back();
         let layout = Arc::new(Layout::of(&relation, &stream.schema)?);
         layout.check(&partition.types)?;
-        self.layouts.lock().await.insert(stream.name.clone(), Arc::clone(&layout));
+        self.layouts.lock().await.insert(stream.target.clone(), Arc::clone(&layout));
         Ok(layout)
     }
 }
