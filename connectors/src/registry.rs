@@ -3,11 +3,12 @@
 use protocol::{DestinationFactory, SourceFactory};
 
 use crate::destination::parquet::Parquet;
+use crate::source::postgres::Postgres;
 
 /// All sources.
 #[must_use]
 pub fn sources() -> Vec<SourceFactory> {
-    vec![]
+    vec![SourceFactory::of::<Postgres>()]
 }
 
 /// All destinations.

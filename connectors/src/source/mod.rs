@@ -1,1 +1,3 @@
 //! Systems that records are read from.
+
+pub mod postgres;

@@ -1,0 +1,228 @@
+//! A COPY read straight from the line: large reads, no message objects.
+
+use std::io;
+use std::ops::Range;
+
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::message::backend::{ErrorResponseBody, Message};
+use postgres_protocol::message::frontend;
+use protocol::{Error, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::session::Client;
+use super::wire::Loan;
+use crate::source::postgres::error::{broken, refused};
+
+/// Room for what is read at once. A row may be longer: it comes in parts.
+const BUFFER_BYTES: usize = 256 * 1024;
+/// Most bytes of a message that is no row; a longer one is no message.
+const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+const HEADER_BYTES: usize = 5;
+
+/// The rows of a `COPY … TO STDOUT`. Dropping it before the end ends the session and what the server
+/// does for it.
+pub(crate) struct CopyOut<'a> {
+    /// The line, until the whole answer is read.
+    loan: Option<Loan>,
+    what: String,
+    buffer: Vec<u8>,
+    /// What is read and not yet looked at: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+    /// Bytes that are still to come of the row at `start`.
+    missing: usize,
+    rows: Option<u64>,
+    error: Option<Error>,
+    /// Nobody else uses the session meanwhile.
+    _session: &'a mut Client,
+}
+
+impl<'a> CopyOut<'a> {
+    /// Sends `sql` and waits until the first row can come. `what` begins an error's message.
+    pub(super) async fn start(session: &'a mut Client, loan: Loan, sql: &str, what: &str) -> Result<Self> {
+        let mut copy = Self {
+            loan: Some(loan),
+            what: what.to_owned(),
+            buffer: vec![0; BUFFER_BYTES],
+            start: 0,
+            end: 0,
+            missing: 0,
+            rows: None,
+            error: None,
+            _session: session,
+        };
+        let mut request = BytesMut::new();
+        frontend::query(sql, &mut request).map_err(|error| {
+            Error::internal(format!("{what}: the statement holds a NUL")).with_source(error)
+        })?;
+        copy.send(&request).await.map_err(|error| broken(what, &error))?;
+        loop {
+            match copy.message().await? {
+                Message::CopyOutResponse(_) => return Ok(copy),
+                other => copy.control(&other)?,
+            }
+            if copy.loan.is_none() {
+                return Err(copy.unasked());
+            }
+        }
+    }
+
+    /// The next bytes of rows, cut anywhere; `None` once the server says that all were sent.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<&[u8]>> {
+        loop {
+            let rows = self.gather();
+            if !rows.is_empty() {
+                return Ok(Some(&self.buffer[rows]));
+            }
+            if self.missing > 0 || self.end - self.start < HEADER_BYTES {
+                if self.loan.is_none() {
+                    return Ok(None);
+                }
+                self.fill().await?;
+            } else {
+                let message = self.message().await?;
+                self.control(&message)?;
+            }
+        }
+    }
+
+    /// How many rows the server says it sent; known after the end.
+    pub(crate) fn rows(&self) -> Option<u64> {
+        self.rows
+    }
+
+    /// Moves the parts of rows that are in the buffer together, over the headers between them, and
+    /// says where they are then.
+    fn gather(&mut self) -> Range<usize> {
+        self.enter();
+        let first = self.start;
+        let mut to = first;
+        loop {
+            let part = self.missing.min(self.end - self.start);
+            if to != self.start {
+                self.buffer.copy_within(self.start..self.start + part, to);
+            }
+            to += part;
+            self.start += part;
+            self.missing -= part;
+            if !self.enter() {
+                return first..to;
+            }
+        }
+    }
+
+    /// Steps over the header of a row, where one is next.
+    fn enter(&mut self) -> bool {
+        if self.missing > 0 {
+            return false;
+        }
+        let &[b'd', a, b, c, d, ..] = &self.buffer[self.start..self.end] else { return false };
+        self.missing = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(HEADER_BYTES - 1);
+        self.start += HEADER_BYTES;
+        true
+    }
+
+    /// The message at the start of the buffer, which is no row.
+    async fn message(&mut self) -> Result<Message> {
+        loop {
+            let waiting = &self.buffer[self.start..self.end];
+            if let &[_, a, b, c, d, ..] = waiting {
+                let length = u32::from_be_bytes([a, b, c, d]) as usize + 1;
+                if length > MESSAGE_BYTES {
+                    return Err(self.nonsense());
+                }
+                if let Some(message) = waiting.get(..length) {
+                    let mut message = BytesMut::from(message);
+                    self.start += length;
+                    return Message::parse(&mut message).ok().flatten().ok_or_else(|| self.nonsense());
+                }
+                if length > self.buffer.len() {
+                    self.buffer.resize(length, 0);
+                }
+            }
+            self.fill().await?;
+        }
+    }
+
+    /// Takes note of a message that is no row.
+    fn control(&mut self, message: &Message) -> Result<()> {
+        match message {
+            Message::CommandComplete(body) => {
+                let tag = body.tag().unwrap_or_default();
+                self.rows = tag.strip_prefix("COPY ").and_then(|rows| rows.parse().ok());
+            }
+            Message::ErrorResponse(body) => self.error = Some(self.refused(body)),
+            Message::ReadyForQuery(_) => {
+                if let Some(loan) = self.loan.take() {
+                    loan.finish();
+                }
+                if let Some(error) = self.error.take() {
+                    return Err(error);
+                }
+                if self.rows.is_none() {
+                    return Err(self.unasked());
+                }
+            }
+            Message::CopyOutResponse(_)
+            | Message::CopyDone
+            | Message::NoticeResponse(_)
+            | Message::NotificationResponse(_)
+            | Message::ParameterStatus(_) => {}
+            _ => return Err(self.unasked()),
+        }
+        Ok(())
+    }
+
+    fn refused(&self, body: &ErrorResponseBody) -> Error {
+        let (mut code, mut message) = (String::new(), String::new());
+        let mut fields = body.fields();
+        while let Ok(Some(field)) = fields.next() {
+            let value = || String::from_utf8_lossy(field.value_bytes()).into_owned();
+            match field.type_() {
+                b'C' => code = value(),
+                b'M' => message = value(),
+                _ => {}
+            }
+        }
+        refused(&self.what, &code, &message)
+    }
+
+    fn unasked(&self) -> Error {
+        Error::internal(format!("{}: the statement copies nothing out", self.what))
+    }
+
+    fn nonsense(&self) -> Error {
+        Error::transient(format!("{}: the server's answer makes no sense", self.what))
+    }
+
+    async fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        let Some(loan) = &mut self.loan else { return Err(io::ErrorKind::NotConnected.into()) };
+        loan.write_all(request).await?;
+        loan.flush().await
+    }
+
+    /// Reads on, behind what is not yet looked at.
+    async fn fill(&mut self) -> Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        let read = match &mut self.loan {
+            Some(loan) => loan.read(&mut self.buffer[self.end..]).await,
+            None => Ok(0),
+        };
+        match read {
+            Ok(0) => Err(self.lost(&io::ErrorKind::UnexpectedEof.into())),
+            Ok(read) => {
+                self.end += read;
+                Ok(())
+            }
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    /// The line is gone; what the server said before is the better reason.
+    fn lost(&mut self, error: &io::Error) -> Error {
+        self.error.take().unwrap_or_else(|| broken(&self.what, error))
+    }
+}

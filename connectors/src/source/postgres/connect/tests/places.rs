@@ -1,0 +1,124 @@
+//! Where the server is, and what is there instead.
+
+use std::time::{Duration, Instant};
+
+use lab::{Cluster, Database, Options};
+use protocol::ErrorKind;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{connect, connector, one, refused, told};
+
+#[tokio::test]
+async fn a_unix_socket_is_a_host_that_begins_with_a_slash() {
+    let database = Cluster::shared().database();
+    let config = database.config();
+    let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else {
+        panic!("the lab uses a socket")
+    };
+    let client = connect(json!({
+        "host": folder, "port": database.port(), "user": "postgres", "database": database.name(),
+    }))
+    .await
+    .unwrap();
+    assert_eq!(one(&client, "SELECT coalesce(inet_client_addr()::text, 'socket')").await, "socket");
+}
+
+#[tokio::test]
+async fn who_can_not_be_reached_is_named_and_may_be_tried_again() {
+    let port = lab::port::free();
+    for (host, what) in [
+        (format!("127.0.0.1:{port}"), format!("127.0.0.1:{port}")),
+        ("no-such-host.invalid".to_owned(), "no-such-host.invalid".to_owned()),
+        ("/no/such/folder".to_owned(), "/no/such/folder/.s.PGSQL.5432".to_owned()),
+    ] {
+        let error = refused(json!({ "host": host, "user": "u", "password": "canary" })).await;
+        assert_eq!(error.kind(), ErrorKind::Transient, "{}", told(&error));
+        assert!(told(&error).contains(&what) && !told(&error).contains("canary"), "{}", told(&error));
+    }
+}
+
+#[tokio::test]
+async fn whoever_accepts_and_says_nothing_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let start = Instant::now();
+    let error = refused(json!({
+        "host": silent.local_addr().unwrap().to_string(), "user": "u", "password": "p", "connect_timeout": "300ms",
+    }))
+    .await;
+    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert!(told(&error).contains("no answer in 300ms"), "{}", told(&error));
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn whoever_speaks_another_language_is_not_a_server() {
+    let web = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = web.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = web.accept().await {
+            let _ = stream.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let error = refused(json!({ "host": address.to_string(), "user": "u", "password": "p" })).await;
+    assert!(told(&error).contains("this is no PostgreSQL server"), "{}", told(&error));
+}
+
+fn place(database: &Database) -> String {
+    format!("127.0.0.1:{}", database.port())
+}
+
+#[tokio::test]
+async fn of_several_hosts_the_wanted_kind_is_taken() {
+    let cluster = Cluster::start(Options::default());
+    let standby = cluster.standby();
+    let primary = cluster.database();
+    standby.catch_up(&cluster).await;
+    let replica = standby.database(&primary);
+    let dead = format!("127.0.0.1:{}", lab::port::free());
+    let login = json!({ "user": "postgres", "password": cluster.password(), "database": primary.name() });
+    let settings = |more: serde_json::Value| {
+        let mut settings = login.clone();
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        settings
+    };
+    let both = [dead.clone(), place(&replica), place(&primary)];
+    let client = connect(settings(json!({ "host": both }))).await.unwrap();
+    assert!(!client.is_in_recovery, "writes go to the primary, so it is preferred");
+    let client = connect(settings(json!({ "host": [dead.clone(), place(&replica)] }))).await.unwrap();
+    assert!(client.is_in_recovery, "a standby is better than nothing");
+
+    let places = format!("{},{}", place(&primary), place(&replica));
+    for (wanted, recovery) in [("standby", true), ("read-only", true), ("primary", false), ("any", false)] {
+        let url = format!("postgres://{places}?target_session_attrs={wanted}");
+        let client = connect(settings(json!({ "url": url }))).await.unwrap();
+        assert_eq!(client.is_in_recovery, recovery, "{wanted}");
+    }
+    let url = format!("postgres://{}?target_session_attrs=read-write", place(&replica));
+    let error = refused(settings(json!({ "url": url }))).await;
+    assert!(told(&error).contains("is a standby"), "{}", told(&error));
+
+    let reading = connector(settings(json!({
+        "host": place(&primary), "read_from": { "host": [place(&primary), place(&replica)] },
+    })));
+    assert!(reading.has_replica());
+    assert!(!reading.primary().await.unwrap().is_in_recovery);
+    assert!(reading.reader().await.unwrap().is_in_recovery);
+}
+
+#[tokio::test]
+async fn a_session_that_is_kept_is_the_next_one() {
+    let database = Cluster::shared().database();
+    let connector = connector(json!({ "url": database.url() }));
+    let first = connector.primary().await.unwrap();
+    let process = one(&first, "SELECT pg_backend_pid()::text").await;
+    connector.keep_primary(first);
+    let second = connector.reader().await.unwrap();
+    assert_eq!(one(&second, "SELECT pg_backend_pid()::text").await, process);
+    let end = format!("SELECT pg_terminate_backend({process})");
+    connector.keep_reader(second);
+    database.execute(&end).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let third = connector.primary().await.unwrap();
+    assert_ne!(one(&third, "SELECT pg_backend_pid()::text").await, process);
+}

@@ -1,0 +1,81 @@
+//! What the person should know about a plan.
+
+use protocol::StreamKind;
+
+use super::super::barrier::{Barrier, Running};
+use super::super::discover::{Leaf, Relation};
+use super::super::state::{CursorKind, shown_instant};
+use super::cursor::{Cursor, Step};
+use super::quote_identifier;
+
+/// A smaller table is read in no time, index or not.
+const SMALL_BYTES: u64 = 16 << 20;
+
+/// What is to be known about the cursor's column.
+pub(super) fn about_column(cursor: &Cursor<'_>, relation: &Relation, notes: &mut Vec<String>) {
+    let column = quote_identifier(&cursor.column);
+    let is_large = relation.leaves.iter().map(|leaf| leaf.bytes).sum::<u64>() > SMALL_BYTES;
+    let is_indexed = relation.indexes.iter().any(|index| index.leading == cursor.column);
+    if is_large && !is_indexed {
+        let table = relation.qualified();
+        notes.push(match relation.kind {
+            StreamKind::PartitionedTable => format!(
+                "no index leads with the cursor, and every sync reads all partitions of the table: run \
+                 CREATE INDEX CONCURRENTLY ON … ({column}) for each partition of {table}"
+            ),
+            _ => format!(
+                "no index leads with the cursor, and every sync reads the whole table: run \
+                 CREATE INDEX CONCURRENTLY ON {table} ({column})"
+            ),
+        });
+    }
+    let is_nullable = relation.column(&cursor.column).is_some_and(|column| !column.not_null);
+    if is_nullable && !matches!(relation.kind, StreamKind::View | StreamKind::ForeignTable) {
+        notes.push(format!("{column} may be NULL: rows without a value are read by the first sync only"));
+    }
+    if matches!(cursor.kind, CursorKind::Timestamp | CursorKind::Date)
+        && cursor.options.cursor_timezone.is_none()
+    {
+        notes.push(format!(
+            "{column} has no time zone and is taken as UTC: set `options: {{cursor_timezone: …}}` if it is not"
+        ));
+    }
+}
+
+/// Who keeps the window from reaching up to now.
+pub(super) fn about_blockers(step: &Step, barrier: &Barrier, notes: &mut Vec<String>) {
+    const MOST: usize = 3;
+    let blockers = barrier.blockers();
+    if !step.is_held_back || blockers.is_empty() {
+        return;
+    }
+    let what = match &step.covered.until {
+        Some(until) => format!("rows from {} on wait", step.covered.kind.shown(until)),
+        None => "nothing is read yet".to_owned(),
+    };
+    let mut who: Vec<String> = blockers.iter().take(MOST).map(|running| described(running)).collect();
+    if blockers.len() > MOST {
+        who.push(format!("{} more", blockers.len() - MOST));
+    }
+    notes.push(format!("{what} for transactions that have not ended: {}", who.join(", ")));
+}
+
+fn described(running: &Running) -> String {
+    let user = running.user.as_ref().map(|user| format!(" of user {user}")).unwrap_or_default();
+    let since = running.since.map(|since| format!(" since {}", shown_instant(since))).unwrap_or_default();
+    match (&running.prepared, running.process) {
+        (Some(name), _) => format!("the prepared transaction {name:?}"),
+        (None, Some(process)) => format!("process {process}{user}{since}"),
+        (None, None) => "a prepared transaction".to_owned(),
+    }
+}
+
+/// Which tables are read from their beginning.
+pub(super) fn about_leaves(leaves: &[&Leaf], notes: &mut Vec<String>) {
+    const MOST: usize = 3;
+    let mut names: Vec<String> = leaves.iter().take(MOST).map(|leaf| leaf.qualified()).collect();
+    if leaves.len() > MOST {
+        names.push(format!("{} more", leaves.len() - MOST));
+    }
+    notes.push(format!("new partitions are read from their beginning: {}", names.join(", ")));
+}

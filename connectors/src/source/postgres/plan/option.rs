@@ -1,0 +1,40 @@
+//! Settings of a stream that only this source understands.
+
+use protocol::{ConfiguredStream, Error, Result};
+use serde::Deserialize;
+
+/// `options` of a stream.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Options {
+    /// The time zone whose wall clocks a cursor without time zone shows.
+    pub(super) cursor_timezone: Option<String>,
+    /// What to do when the table, its database or its cluster is not the one that was read before.
+    pub(super) on_replaced: OnReplaced,
+}
+
+/// What to do when another table has taken the place of the one that was read before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OnReplaced {
+    /// Stop.
+    Fail,
+    /// Take it for the same table: go on where the cursor stands.
+    Continue,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cursor_timezone: None, on_replaced: OnReplaced::Fail }
+    }
+}
+
+impl Options {
+    pub(super) fn of(stream: &ConfiguredStream) -> Result<Self> {
+        let options = stream.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| {
+            Error::config(format!("`options` of the stream: {error}"))
+                .hint("there are `cursor_timezone: Europe/Berlin` and `on_replaced: fail` or `continue`")
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! Where a stream stands between two syncs.
+
+use chrono::{DateTime, Duration, NaiveDateTime};
+use protocol::ConfiguredStream;
+use serde::{Deserialize, Serialize};
+
+use super::barrier::Mark;
+use super::types::{NativeType, TypeKind};
+
+/// Where a stream stands between two syncs. A full refresh leaves nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// What an incremental sync left; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cursor: Option<CursorState>,
+}
+
+/// Where an incremental stream stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CursorState {
+    /// The cursor column.
+    pub(super) column: String,
+    /// What its values are.
+    pub(super) kind: CursorKind,
+    /// What was read: another cluster's or another table's rows are not a continuation of it.
+    pub(super) identity: Identity,
+    /// Where the last window ended. None while no window was read, and where the table had no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<Bound>,
+    /// Whether a first window was read: it also takes the rows without a cursor value.
+    pub(super) loaded: bool,
+    /// The instant before which everything was settled, in µs since 1970; of time cursors only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) settled: Option<i64>,
+    /// Moments whose transactions had not all ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) marks: Vec<Mark>,
+    /// The tables below a partitioned one that were read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) leaves: Vec<u32>,
+    /// The filter's digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) filter: Option<String>,
+}
+
+impl State {
+    /// Where the last window ended, for people.
+    pub(super) fn position(&self) -> Option<String> {
+        let cursor = self.cursor.as_ref()?;
+        cursor.until.as_ref().map(|until| cursor.kind.shown(until))
+    }
+}
+
+/// Which table of which database of which cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Identity {
+    /// The cluster's number, as its first `initdb` chose it; none where the server does not tell.
+    pub(super) system: Option<String>,
+    /// How often a standby has been made the primary, or a backup restored; none likewise.
+    pub(super) timeline: Option<u32>,
+    /// The database's number.
+    pub(super) database: u32,
+    /// The table's number.
+    pub(super) relation: u32,
+}
+
+/// What the values of a cursor are, and so what they are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum CursorKind {
+    /// Instants.
+    Timestamptz,
+    /// What a clock on some wall shows.
+    Timestamp,
+    /// Its date.
+    Date,
+    /// Whole numbers in the order of their allocation.
+    Integer,
+    /// Numbers in the order of their allocation.
+    Numeric,
+    /// Texts in the order of their allocation.
+    Text,
+    /// The same, padded with blanks.
+    Bpchar,
+}
+
+impl CursorKind {
+    /// The kind of a column's values; none where they can't be a cursor.
+    pub(super) fn of(native: &NativeType) -> Option<Self> {
+        let base = native.base();
+        if base.schema != "pg_catalog" || base.kind != TypeKind::Base {
+            return None;
+        }
+        Some(match base.name.as_str() {
+            "timestamptz" => Self::Timestamptz,
+            "timestamp" => Self::Timestamp,
+            "date" => Self::Date,
+            "int2" | "int4" | "int8" => Self::Integer,
+            "numeric" => Self::Numeric,
+            "text" | "varchar" => Self::Text,
+            "bpchar" => Self::Bpchar,
+            _ => return None,
+        })
+    }
+
+    /// Whether the server's clock tells which values are settled. Of other kinds only a value that was
+    /// seen can tell.
+    pub(super) fn is_time(self) -> bool {
+        matches!(self, Self::Timestamptz | Self::Timestamp | Self::Date)
+    }
+
+    /// The type of literals.
+    pub(super) fn sql(self) -> &'static str {
+        match self {
+            Self::Timestamptz => "timestamptz",
+            Self::Timestamp => "timestamp",
+            Self::Date => "date",
+            Self::Integer => "int8",
+            Self::Numeric => "numeric",
+            Self::Text => "text",
+            Self::Bpchar => "bpchar",
+        }
+    }
+
+    /// A bound as the server reads it.
+    pub(super) fn written(self, bound: &Bound) -> String {
+        match bound {
+            Bound::Value(value) => value.clone(),
+            Bound::Micros(micros) => match self {
+                Self::Timestamptz => formatted(*micros, "%Y-%m-%d %H:%M:%S%.6f+00"),
+                Self::Date => formatted(*micros, "%Y-%m-%d"),
+                _ => formatted(*micros, "%Y-%m-%d %H:%M:%S%.6f"),
+            },
+        }
+    }
+
+    /// A bound for people.
+    pub(super) fn shown(self, bound: &Bound) -> String {
+        match bound {
+            Bound::Value(value) => value.clone(),
+            Bound::Micros(micros) => match self {
+                Self::Timestamptz => formatted(*micros, "%Y-%m-%dT%H:%M:%S%.6fZ"),
+                Self::Date => formatted(*micros, "%Y-%m-%d"),
+                _ => formatted(*micros, "%Y-%m-%dT%H:%M:%S%.6f"),
+            },
+        }
+    }
+}
+
+/// A value of a cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Bound {
+    /// A time, in µs since 1970; of a column without time zone, of what the clock on the wall shows.
+    Micros(i64),
+    /// Any other value, as the server writes it.
+    Value(String),
+}
+
+/// An instant for people: `2026-11-22T10:00:00.000000Z`.
+pub(super) fn shown_instant(micros: i64) -> String {
+    formatted(micros, "%Y-%m-%dT%H:%M:%S%.6fZ")
+}
+
+fn formatted(micros: i64, format: &str) -> String {
+    // Clocks are within what chrono can hold; what isn't is only ever shown or compared by the server.
+    let time = DateTime::from_timestamp_micros(micros).map_or(NaiveDateTime::MAX, |time| time.naive_utc());
+    time.format(format).to_string()
+}
+
+/// How far below the settled instant a window of time ends, where nothing else is configured: it
+/// covers clocks of applications that are not quite right, and stamps that are rounded down.
+const LAG: Duration = Duration::seconds(5);
+
+/// The lag of a stream, in µs.
+pub(super) fn lag(stream: &ConfiguredStream) -> i64 {
+    match stream.lag {
+        None => LAG.num_microseconds().expect("it is short"),
+        Some(lag) => i64::try_from(lag.as_micros()).unwrap_or(i64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: i64 = 1_795_348_800_000_001;
+
+    #[test]
+    fn bounds_are_written_to_the_microsecond() {
+        let bound = Bound::Micros(NOON);
+        assert_eq!(CursorKind::Timestamptz.written(&bound), "2026-11-22 12:00:00.000001+00");
+        assert_eq!(CursorKind::Timestamp.written(&bound), "2026-11-22 12:00:00.000001");
+        assert_eq!(CursorKind::Date.written(&bound), "2026-11-22");
+        assert_eq!(CursorKind::Timestamptz.shown(&bound), "2026-11-22T12:00:00.000001Z");
+    }
+
+    #[test]
+    fn an_empty_state_is_an_empty_object() {
+        assert_eq!(serde_json::to_string(&State::default()).unwrap(), "{}");
+        assert_eq!(serde_json::from_str::<State>("{}").unwrap(), State::default());
+    }
+}
