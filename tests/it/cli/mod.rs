@@ -3,4 +3,4 @@
 mod arguments;
 mod configuration;
 mod init;
-mod run;
+pub(crate) mod run;
