@@ -2,19 +2,16 @@
 
 use protocol::{DestinationFactory, SourceFactory};
 
-use crate::destination::parquet::Parquet;
-use crate::source::postgres::Postgres;
-
 /// All sources.
 #[must_use]
 pub fn sources() -> Vec<SourceFactory> {
-    vec![SourceFactory::of::<Postgres>()]
+    vec![SourceFactory::of::<crate::source::postgres::Postgres>()]
 }
 
 /// All destinations.
 #[must_use]
 pub fn destinations() -> Vec<DestinationFactory> {
-    vec![DestinationFactory::of::<Parquet>()]
+    vec![]
 }
 
 /// The source of that name.

@@ -138,7 +138,9 @@ async fn readers_vacuums_and_other_databases_hold_nothing_back() {
 #[tokio::test]
 async fn the_lag_holds_young_rows_back() {
     let database = Cluster::shared().database();
-    database.execute(&format!("{TABLE} INSERT INTO t VALUES (1, now() - interval '1 minute'), (2, now())")).await;
+    database
+        .execute(&format!("{TABLE} INSERT INTO t VALUES (1, now() - interval '1 minute'), (2, now())"))
+        .await;
     let mut sync = Sync::incremental(&database, "public.t", "at").await;
     sync.stream.lag = None;
     assert_eq!(sync.rows().await.len(), 1, "5 s unless configured");

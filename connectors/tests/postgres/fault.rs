@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 
 use crate::harness::{Rowlet, Sync, open};
 
+/// Too large for the buffers between a server and a reader that waits.
 const LARGE: &str = "CREATE TABLE t (id int, pad text); \
-                     INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 50000) i; ANALYZE t";
+                     INSERT INTO t SELECT i, repeat('x', 1900) FROM generate_series(1, 30000) i; ANALYZE t";
 
 /// Ends the sessions that read in a snapshot and of which `sql` is true.
 async fn end_sessions(database: &Database, sql: &str) -> usize {
@@ -25,13 +26,17 @@ async fn end_sessions(database: &Database, sql: &str) -> usize {
 #[tokio::test]
 async fn a_table_truncated_since_the_plan_is_planned_again() {
     let database = Cluster::shared().database();
-    database.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t; \
-                      CREATE MATERIALIZED VIEW m AS SELECT * FROM t").await;
+    database
+        .execute(
+            "CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT * FROM t; \
+                      CREATE MATERIALIZED VIEW m AS SELECT * FROM t",
+        )
+        .await;
     for (name, change, rows) in [
         ("public.t", "TRUNCATE t; INSERT INTO t VALUES (2)", 1),
         ("public.v", "TRUNCATE t; INSERT INTO t VALUES (3)", 1),
         ("public.m", "REFRESH MATERIALIZED VIEW m", 1),
-        ("public.t", "ALTER TABLE t ALTER id TYPE int USING id + 1", 1),
+        ("public.t", "ALTER TABLE t ADD COLUMN now timestamptz DEFAULT clock_timestamp()", 1),
         ("public.t", "VACUUM FULL t", 1),
     ] {
         let mut sync = Sync::full(&database, name).await;
@@ -46,7 +51,9 @@ async fn a_table_truncated_since_the_plan_is_planned_again() {
 #[tokio::test]
 async fn a_table_swapped_by_name_is_planned_again() {
     let database = Cluster::shared().database();
-    database.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE TABLE u AS SELECT 2 AS id").await;
+    database
+        .execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1); CREATE TABLE u AS SELECT 2 AS id")
+        .await;
     let mut sync = Sync::full(&database, "public.t").await;
     let plan = sync.plan().await.unwrap();
     database.execute("BEGIN; ALTER TABLE t RENAME TO old; ALTER TABLE u RENAME TO t; COMMIT").await;
@@ -78,7 +85,7 @@ async fn a_killed_reader_is_retried_in_the_same_snapshot() {
     let error = read.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transient, "{error:?}");
     database.execute("UPDATE t SET pad = ''").await;
-    assert_eq!(sync.read_all(&plan).await.unwrap().len(), 50000);
+    assert_eq!(sync.read_all(&plan).await.unwrap().len(), 30000);
 }
 
 #[tokio::test]
@@ -90,7 +97,7 @@ async fn without_the_session_that_keeps_the_snapshot_the_stream_is_planned_again
     assert_eq!(end_sessions(&database, "state = 'idle in transaction'").await, 1);
     let error = sync.read_all(&plan).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Stale, "{error:?}");
-    assert_eq!(sync.rows().await.len(), 50000);
+    assert_eq!(sync.rows().await.len(), 30000);
 }
 
 #[tokio::test]
@@ -171,7 +178,9 @@ impl Outlet for Broken {
     fn send(&mut self, _: Event) -> futures::future::BoxFuture<'_, protocol::Result<()>> {
         self.0 += 1;
         let broken = self.0 > 1;
-        Box::pin(async move { if broken { Err(protocol::Error::transient("the disk is away")) } else { Ok(()) } })
+        Box::pin(
+            async move { if broken { Err(protocol::Error::transient("the disk is away")) } else { Ok(()) } },
+        )
     }
 
     fn batch_bytes(&self) -> usize {
@@ -198,7 +207,7 @@ async fn a_read_that_was_given_up_leaves_nothing_running() {
     let active = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%' AND state = 'active'";
     for _ in 0..100 {
         if database.value(active).await.as_deref() == Some("0") {
-            assert_eq!(sync.read_all(&plan).await.unwrap().len(), 50000);
+            assert_eq!(sync.read_all(&plan).await.unwrap().len(), 30000);
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use connectors::source::postgres::Postgres;
 use futures::FutureExt;
@@ -165,8 +167,8 @@ impl Outlet for Rowlet {
 
 fn texts(batch: &RecordBatch) -> Rows {
     let options = FormatOptions::default().with_null("NULL");
-    let columns: Vec<ArrayFormatter<'_>> = batch
-        .columns()
+    let arrays: Vec<ArrayRef> = batch.columns().iter().map(without_zone).collect();
+    let columns: Vec<ArrayFormatter<'_>> = arrays
         .iter()
         .map(|column| ArrayFormatter::try_new(column, &options).expect("every type has a text"))
         .collect();
@@ -176,6 +178,14 @@ fn texts(batch: &RecordBatch) -> Rows {
             values.join("|")
         })
         .collect()
+}
+
+/// Arrow knows no zones by name here.
+fn without_zone(column: &ArrayRef) -> ArrayRef {
+    match column.as_primitive_opt::<TimestampMicrosecondType>() {
+        Some(times) => Arc::new(times.clone().with_timezone_opt(None::<&str>)),
+        None => Arc::clone(column),
+    }
 }
 
 /// Numbers from `first` to `last` as rows of one column, sorted as rows are.

@@ -78,7 +78,10 @@ async fn every_major_reads_every_kind_of_relation() {
         ] {
             let mut sync = Sync::full(&database, name).await;
             let plan = sync.plan().await.unwrap();
-            assert!(name != "public.t" || plan.partitions.len() > 1, "PostgreSQL {major}: {name} in one part");
+            assert!(
+                name != "public.t" || plan.partitions.len() > 1,
+                "PostgreSQL {major}: {name} in one part"
+            );
             assert_eq!(sync.read_all(&plan).await.unwrap().len(), expected, "PostgreSQL {major}: {name}");
             sync.source.close().await;
             assert_eq!(sync.rows().await.len(), expected, "PostgreSQL {major}: {name}");
@@ -150,7 +153,9 @@ async fn a_right_on_the_parent_alone_is_enough() {
 async fn a_right_on_some_columns_is_enough_for_these() {
     let database = Cluster::shared().database();
     database
-        .execute("CREATE TABLE t (id int, at timestamptz DEFAULT now(), secret text); INSERT INTO t VALUES (1)")
+        .execute(
+            "CREATE TABLE t (id int, at timestamptz DEFAULT now(), secret text); INSERT INTO t VALUES (1)",
+        )
         .await;
     let role = database.role("reader", "GRANT SELECT (id, at) ON t TO {role}");
     let source = open(&database.url_of(&role), json!({})).await;
@@ -263,7 +268,9 @@ async fn a_policy_of_the_parent_is_kept() {
 #[tokio::test]
 async fn detached_partitions_are_read_by_anyone() {
     let database = Cluster::shared().database();
-    database.execute("CREATE TABLE t (id int, at timestamptz NOT NULL DEFAULT now()); INSERT INTO t VALUES (1)").await;
+    database
+        .execute("CREATE TABLE t (id int, at timestamptz NOT NULL DEFAULT now()); INSERT INTO t VALUES (1)")
+        .await;
     let mut sync = Sync::incremental(&database, "public.t", "at").await;
     sync.stream.schema = Arc::new(sync.stream.schema.project(&[0]).unwrap());
     let plan = sync.plan_for(Lifetime::Detached).await.unwrap();
@@ -281,7 +288,9 @@ async fn detached_partitions_are_read_by_anyone() {
 async fn one_connection_is_enough() {
     let cluster = Cluster::start(Options::default());
     let database = cluster.database();
-    database.execute(&format!("{LARGE}; CREATE TABLE u (id int, at timestamptz NOT NULL DEFAULT now())")).await;
+    database
+        .execute(&format!("{LARGE}; CREATE TABLE u (id int, at timestamptz NOT NULL DEFAULT now())"))
+        .await;
     let role = cluster.role("lonely");
     database.execute("GRANT SELECT ON t, u TO lonely; ALTER ROLE lonely CONNECTION LIMIT 1").await;
     let source = open(&database.url_of(&role), json!({ "connections": 1 })).await;
@@ -297,7 +306,9 @@ async fn no_more_sessions_are_open_than_configured() {
     for connections in [2, 3] {
         let cluster = Cluster::start(Options::default());
         let database = cluster.database();
-        database.execute(&format!("{LARGE}; CREATE TABLE u (id int8); CREATE TABLE w (at timestamptz)")).await;
+        database
+            .execute(&format!("{LARGE}; CREATE TABLE u (id int8); CREATE TABLE w (at timestamptz)"))
+            .await;
         let role = cluster.role("few");
         let limit = format!("GRANT SELECT ON t, u, w TO few; ALTER ROLE few CONNECTION LIMIT {connections}");
         database.execute(&limit).await;
@@ -306,6 +317,9 @@ async fn no_more_sessions_are_open_than_configured() {
         syncs.push(Sync::full_of(Arc::clone(&source), "public.t").await.by("id"));
         syncs.push(Sync::full_of(Arc::clone(&source), "public.u").await.by("id"));
         syncs.push(Sync::full_of(Arc::clone(&source), "public.w").await.by("at"));
+        for (number, sync) in syncs.iter_mut().enumerate() {
+            sync.stream.target = format!("target{number}");
+        }
         let plans = futures::future::join_all(syncs.iter().map(Sync::plan)).await;
         let plans: Vec<_> = plans.into_iter().map(Result::unwrap).collect();
         let reads = syncs.iter().zip(&plans).map(|(sync, plan)| sync.read_all(plan));

@@ -19,7 +19,9 @@ async fn a_standby_is_read_only_once_it_has_replayed_the_barrier() {
     sync.stream.schema = std::sync::Arc::new(sync.stream.schema.project(&[0]).unwrap());
     let mut seen = Vec::new();
     for round in 0..5 {
-        database.execute(&format!("INSERT INTO t SELECT {round} * 10 + i FROM generate_series(1, 10) i")).await;
+        database
+            .execute(&format!("INSERT INTO t SELECT {round} * 10 + i FROM generate_series(1, 10) i"))
+            .await;
         seen.extend(sync.rows().await);
     }
     seen.sort();
@@ -43,7 +45,9 @@ async fn a_replica_of_another_cluster_is_refused() {
 async fn a_promoted_standby_is_gone_on_with() {
     let cluster = Cluster::start(Options::default());
     let database = cluster.database();
-    database.execute("CREATE TABLE t (id int, at timestamptz NOT NULL DEFAULT now()); INSERT INTO t VALUES (1)").await;
+    database
+        .execute("CREATE TABLE t (id int, at timestamptz NOT NULL DEFAULT now()); INSERT INTO t VALUES (1)")
+        .await;
     let standby = cluster.standby();
     let mut sync = Sync::incremental(&database, "public.t", "at").await;
     assert_eq!(sync.rows().await.len(), 1);

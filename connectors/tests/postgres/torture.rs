@@ -18,19 +18,27 @@ const ROUNDS: usize = 25;
 async fn write(database: &Database, seed: u64, ids: Arc<AtomicI64>, stop: Arc<AtomicBool>) {
     let mut random = fastrand::Rng::with_seed(seed);
     let client = database.client().await;
-    let run = async |sql: &str| client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let run =
+        async |sql: &str| client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     while !stop.load(Ordering::Relaxed) {
         let id = || ids.fetch_add(1, Ordering::Relaxed);
         let nap = if random.u8(..100) < 90 { random.u64(..40) } else { random.u64(..600) };
         run("BEGIN; SELECT now()").await;
         tokio::time::sleep(Duration::from_millis(nap)).await;
         for _ in 0..random.u8(1..4) {
-            let stamp = ["now()", "date_trunc('milliseconds', now())", "clock_timestamp()"][random.usize(..3)];
+            let stamp =
+                ["now()", "date_trunc('milliseconds', now())", "clock_timestamp()"][random.usize(..3)];
             let insert = format!("INSERT INTO t (id, at) VALUES ({}, {stamp})", id());
             match random.u8(..10) {
                 0..6 => run(&insert).await,
                 6..8 => run(&format!("SAVEPOINT s; {insert}; RELEASE s")).await,
-                _ => run(&format!("SAVEPOINT s; {insert}; ROLLBACK TO s; INSERT INTO t (id, at) VALUES ({}, now())", id())).await,
+                _ => {
+                    run(&format!(
+                        "SAVEPOINT s; {insert}; ROLLBACK TO s; INSERT INTO t (id, at) VALUES ({}, now())",
+                        id()
+                    ))
+                    .await
+                }
             }
             tokio::time::sleep(Duration::from_millis(random.u64(..10))).await;
         }
@@ -53,9 +61,8 @@ async fn torture(sync: &mut Sync, database: &Database) {
     // Stamps are rounded down by up to a millisecond.
     sync.stream.lag = Some(Duration::from_millis(20));
     let (ids, stop) = (Arc::new(AtomicI64::new(1)), Arc::new(AtomicBool::new(false)));
-    let writers = (0..WRITERS).map(|writer| {
-        write(database, seed + writer as u64, Arc::clone(&ids), Arc::clone(&stop))
-    });
+    let writers =
+        (0..WRITERS).map(|writer| write(database, seed + writer as u64, Arc::clone(&ids), Arc::clone(&stop)));
     let mut random = fastrand::Rng::with_seed(seed);
     let mut seen: HashMap<String, u32> = HashMap::new();
     let syncing = async {

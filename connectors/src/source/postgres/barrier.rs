@@ -25,9 +25,13 @@ pub(super) const SNAPSHOT_NAME: &str = " (tidegate snapshot)";
 const MARK: &str = "SELECT pg_is_in_recovery(), (extract(epoch FROM clock_timestamp()) * 1000000)::int8, \
                     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8";
 
-/// Transactions of this database, or of no known one, that may still write rows; and since when any
-/// session is busy, as far as the role may know. A vacuum's transaction writes no rows. A session that
-/// has a database but no user is a worker of autovacuum.
+/// Transactions of this database that may still write rows; and since when any session is busy, as far
+/// as the role may know.
+///
+/// A vacuum's transaction writes no rows, and neither does that of a session without a user, which is
+/// a worker of autovacuum. A session that is not in `pg_stat_activity`, or has no database there, is
+/// logging in or gone: if it runs a transaction after all, that has begun since the two views were
+/// looked at, and so after the mark.
 const RUNNING: &str = "\
     SELECT l.virtualtransaction, l.pid, a.usename, \
            CASE WHEN a.xact_start IS NOT NULL \
@@ -42,7 +46,7 @@ const RUNNING: &str = "\
       LEFT JOIN pg_stat_activity a ON a.pid = l.pid \
      WHERE l.pid IS DISTINCT FROM pg_backend_pid() \
        AND (l.pid IS NOT NULL OR l.here OR NOT l.elsewhere) \
-       AND (a.datid IS NULL \
+       AND (l.pid IS NULL \
             OR a.datname = current_database() AND a.usesysid IS NOT NULL \
                AND right(coalesce(a.application_name, ''), 20) <> ' (tidegate snapshot)') \
        AND coalesce(l.pid, 0) <> ALL (SELECT v.pid FROM pg_stat_progress_vacuum v); \

@@ -118,7 +118,6 @@ fn meaning(code: &str, message: &str) -> (ErrorKind, Option<&'static str>) {
             "28" => (Auth, None),
             "0A" => (Unsupported, None),
             "22" | "38" | "39" | "P0" => (Data, Some("the server's log has the whole message")),
-            "23" | "54" => (Data, None),
             "3D" | "3F" | "42" | "2B" | "2F" => (Config, None),
             "08" | "40" | "53" | "55" | "57" | "58" | "XX" | "HV" => (Transient, None),
             // The statements are ours, and so would be a mistake in their order.

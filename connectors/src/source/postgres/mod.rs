@@ -3,6 +3,7 @@
 
 mod answer;
 mod barrier;
+mod check;
 mod config;
 mod connect;
 mod copy;
@@ -32,6 +33,7 @@ pub use partition::Partition;
 pub use state::State;
 
 use connect::Connector;
+use error::failed;
 use layout::Layout;
 use snapshot::Sessions;
 
@@ -39,9 +41,10 @@ use snapshot::Sessions;
 pub struct Postgres {
     connector: Arc<Connector>,
     sessions: Sessions,
-    /// The columns of streams that were planned here.
+    /// The columns of streams that were planned here, by target.
     layouts: tokio::sync::Mutex<HashMap<String, Arc<Layout>>>,
     schemas: Option<Vec<String>>,
+    connections: usize,
 }
 
 impl Source for Postgres {
@@ -54,18 +57,21 @@ impl Source for Postgres {
 
     async fn open(config: Config) -> Result<Self> {
         let connector = Arc::new(Connector::new(&config)?);
-        let sessions =
-            Sessions::new(Arc::clone(&connector), config.connections.get(), config.barrier_wait.duration());
-        Ok(Self { connector, sessions, layouts: tokio::sync::Mutex::default(), schemas: config.schemas })
+        let connections = config.connections.get();
+        let sessions = Sessions::new(Arc::clone(&connector), connections, config.barrier_wait.duration());
+        let layouts = tokio::sync::Mutex::default();
+        Ok(Self { connector, sessions, layouts, schemas: config.schemas, connections })
     }
 
     async fn check(&self) -> Result<Vec<String>> {
-        let client = self.connector.reader().await?;
-        Ok(vec![format!("PostgreSQL {}", client.server_version)])
+        check::check(&self.connector, self.connections, self.schemas.as_deref()).await
     }
 
     async fn discover(&self, filter: &StreamFilter) -> Result<Catalog> {
         let client = self.connector.reader().await?;
+        // One state of the catalogs for all queries.
+        let answer = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
+        answer.map_err(|error| failed("could not begin", &error))?;
         let relations = discover::relations(&client, filter, self.schemas.as_deref()).await?;
         Ok(Catalog::new(relations.iter().map(discover::stream)))
     }
@@ -89,6 +95,5 @@ impl Source for Postgres {
 
     async fn close(&self) {
         self.sessions.close().await;
-        self.connector.close();
     }
 }

@@ -39,7 +39,7 @@ pub(super) async fn read(
     };
     match done {
         Ok(()) => {
-            source.sessions.read(&stream.name, snapshot);
+            source.sessions.read(&stream.target, snapshot);
             Ok(())
         }
         Err(error) => {
@@ -132,7 +132,7 @@ fn stale(message: &str) -> Error {
 impl Postgres {
     /// The columns of a stream: as the plan found them, or, in another process, as they are now.
     async fn layout(&self, stream: &ConfiguredStream, partition: &Partition) -> Result<Arc<Layout>> {
-        let known = self.layouts.lock().await.get(&stream.name).cloned();
+        let known = self.layouts.lock().await.get(&stream.target).cloned();
         let names = |layout: &Layout| {
             layout.columns.iter().map(super::types::Column::name).eq(stream
                 .schema
@@ -148,7 +148,7 @@ impl Postgres {
         lease.give_back();
         let layout = Arc::new(Layout::of(&relation, &stream.schema)?);
         layout.check(&partition.types)?;
-        self.layouts.lock().await.insert(stream.name.clone(), Arc::clone(&layout));
+        self.layouts.lock().await.insert(stream.target.clone(), Arc::clone(&layout));
         Ok(layout)
     }
 }

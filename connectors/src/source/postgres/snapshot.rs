@@ -55,7 +55,7 @@ pub(super) struct Snapshot {
     /// Held by whoever reads.
     client: Arc<Turns<Client>>,
     is_lost: AtomicBool,
-    /// Partitions by stream that are planned in it and not read.
+    /// Partitions by the stream's target that are planned in it and not read.
     planned: Mutex<HashMap<String, usize>>,
     heartbeat: Mutex<Option<AbortHandle>>,
     _slot: OwnedSemaphorePermit,
@@ -198,16 +198,16 @@ impl Sessions {
     }
 
     /// A session that does what is needed: the current one, or else a new one, for which `lease` may be
-    /// used up. What `stream` has planned in earlier ones is not read any more.
+    /// used up. What is planned for `target` in earlier ones is not read any more.
     pub(super) async fn session<'a>(
         &'a self,
         lease: Lease<'a>,
-        stream: &str,
+        target: &str,
         mut need: Need,
     ) -> Result<(Arc<Session>, Option<Lease<'a>>)> {
         need.shared &= self.connections > 1;
         let mut current = self.current.lock().await;
-        self.planned(stream, None, 0);
+        self.planned(target, None, 0);
         let (session, lease) = match current.as_ref().filter(|session| session.does(need)) {
             Some(session) => (Arc::clone(session), Some(lease)),
             None => self.make(lease, need).await?,
@@ -217,7 +217,7 @@ impl Sessions {
             *current = Some(Arc::clone(&session));
         }
         // Holds the snapshot until the stream's partitions are known.
-        self.planned(stream, session.snapshot.as_ref().map(|snapshot| snapshot.id.as_str()), 1);
+        self.planned(target, session.snapshot.as_ref().map(|snapshot| snapshot.id.as_str()), 1);
         Ok((session, lease))
     }
 
@@ -287,21 +287,21 @@ impl Sessions {
     }
 
     /// Notes what is planned for a stream in `snapshot`, and that nothing is in any other.
-    pub(super) fn planned(&self, stream: &str, snapshot: Option<&str>, partitions: usize) {
+    pub(super) fn planned(&self, target: &str, snapshot: Option<&str>, partitions: usize) {
         for (id, kept) in locked(&self.snapshots).iter() {
             let mut planned = locked(&kept.planned);
             if snapshot == Some(id.as_str()) {
-                planned.insert(stream.to_owned(), partitions);
+                planned.insert(target.to_owned(), partitions);
             } else {
-                planned.remove(stream);
+                planned.remove(target);
             }
         }
     }
 
     /// Notes that one partition of a stream was read.
-    pub(super) fn read(&self, stream: &str, snapshot: Option<&str>) {
+    pub(super) fn read(&self, target: &str, snapshot: Option<&str>) {
         let Some(snapshot) = snapshot.and_then(|id| locked(&self.snapshots).get(id).cloned()) else { return };
-        if let Some(left) = locked(&snapshot.planned).get_mut(stream) {
+        if let Some(left) = locked(&snapshot.planned).get_mut(target) {
             *left = left.saturating_sub(1);
         }
     }

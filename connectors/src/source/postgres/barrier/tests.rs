@@ -79,3 +79,9 @@ fn a_state_keeps_few_marks() {
     assert!(settled.open.len() <= MARKS, "{}", settled.open.len());
     assert_eq!(settled.open.last().unwrap().at, 500);
 }
+
+#[test]
+fn the_listing_knows_readers_by_their_name() {
+    assert_eq!(RUNNING.matches(SNAPSHOT_NAME).count(), 2);
+    assert_eq!(SNAPSHOT_NAME.len(), 20);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::ChannelBinding;
 use tokio_postgres::{CancelToken, Connection};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -46,7 +47,7 @@ impl Driver {
         };
         if let Some(Err(error)) = &ended {
             // Whoever waits for an answer gets this too.
-            tracing::debug!(server = %self.host, code = ?error.code().map(|code| code.code()), "a session broke");
+            tracing::debug!(server = %self.host, code = ?error.code().map(SqlState::code), "a session broke");
         }
         drop(connection);
         self.wire.close();

@@ -16,7 +16,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use protocol::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -40,8 +40,6 @@ pub(crate) struct Connector {
 /// A server, or several that stand for one.
 struct Server {
     way: Arc<Way>,
-    /// Sessions that are done with one thing and ready for the next.
-    idle: Mutex<Vec<Client>>,
 }
 
 impl Connector {
@@ -77,62 +75,21 @@ impl Connector {
         self.replica.is_some()
     }
 
-    /// Keeps a session of [`primary`](Self::primary) for the next who asks. It must be outside any
-    /// transaction. Connecting costs the server a process and both sides a few milliseconds.
-    pub(crate) fn keep_primary(&self, client: Client) {
-        self.primary.keep(client);
-    }
-
-    /// The same for a session of [`reader`](Self::reader).
-    pub(crate) fn keep_reader(&self, client: Client) {
-        self.replica.as_ref().unwrap_or(&self.primary).keep(client);
-    }
-
     /// Waits until fewer than `connections` partitions are being read. Whoever reads rows holds it
     /// while it reads; sessions that only keep a snapshot or ask the catalogs need none.
     pub(crate) async fn slot(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.slots).acquire_owned().await.expect("nobody closes the semaphore")
-    }
-
-    /// Ends the sessions that are kept.
-    pub(crate) fn close(&self) {
-        for server in std::iter::once(&self.primary).chain(&self.replica) {
-            server.idle().clear();
-        }
     }
 }
 
 impl Server {
     fn new(settings: Settings) -> Result<Self> {
         let encrypt = tls::connector(&settings.encryption)?;
-        Ok(Self { way: Arc::new(Way { settings, encrypt }), idle: Mutex::default() })
-    }
-
-    async fn session(&self) -> Result<Client> {
-        while let Some(client) = self.take_idle() {
-            if !client.is_closed() {
-                return Ok(client);
-            }
-        }
-        self.connect().await
-    }
-
-    fn take_idle(&self) -> Option<Client> {
-        self.idle().pop()
-    }
-
-    fn keep(&self, client: Client) {
-        if !client.is_closed() {
-            self.idle().push(client);
-        }
-    }
-
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Client>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Self { way: Arc::new(Way { settings, encrypt }) })
     }
 
     /// The first of the addresses that answers and is the wanted kind of server.
-    async fn connect(&self) -> Result<Client> {
+    async fn session(&self) -> Result<Client> {
         let settings = &self.way.settings;
         let mut second_best = None;
         let mut errors = Vec::new();

@@ -181,11 +181,11 @@ impl Parameters {
             "application_name" => self.application_name = some(value),
             "options" => self.options = some(value),
             "connect_timeout" => {
-                self.connect_timeout = number(value).ok_or_else(|| wrong(SECONDS))?.map(seconds)
+                self.connect_timeout = number(value).ok_or_else(|| wrong(SECONDS))?.map(seconds);
             }
             "keepalives" => self.keepalives = number(value).ok_or_else(|| wrong("0 and 1"))?.map(|n| n != 0),
             "keepalives_idle" => {
-                self.keepalives_idle = number(value).ok_or_else(|| wrong(SECONDS))?.map(seconds)
+                self.keepalives_idle = number(value).ok_or_else(|| wrong(SECONDS))?.map(seconds);
             }
             "keepalives_interval" => {
                 self.keepalives_interval = number(value).ok_or_else(|| wrong(SECONDS))?.map(seconds);

@@ -16,18 +16,30 @@ pub(super) struct Class {
     pub(super) name: String,
     /// Of a kind that has rows; else what it is instead.
     pub(super) kind: Result<StreamKind, &'static str>,
-    pub(super) is_partition: bool,
-    /// Whether an extension made it.
-    pub(super) is_extension: bool,
-    /// Whether the role may use the schema.
-    pub(super) usable: bool,
-    /// Whether the role may read all columns, system columns included.
-    pub(super) whole: bool,
-    /// Whether the role may read some column.
-    pub(super) some: bool,
+    /// Whether it is a part of another table, or an extension made it.
+    pub(super) is_hidden: bool,
+    pub(super) rights: Rights,
     pub(super) row_security: bool,
     pub(super) estimated_rows: Option<u64>,
     pub(super) comment: Option<String>,
+}
+
+/// What the role may do with a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rights {
+    /// Use its schema.
+    pub(super) schema: bool,
+    /// Read all its columns, system columns included.
+    pub(super) whole: bool,
+    /// Read some column.
+    pub(super) some: bool,
+}
+
+impl Rights {
+    /// Whether anything can be read.
+    pub(super) fn can_read(self) -> bool {
+        self.schema && self.some
+    }
 }
 
 /// Which tables to look for.
@@ -82,13 +94,10 @@ fn class(row: &Row) -> Result<Class> {
         schema: get(row, 1)?,
         name: get(row, 2)?,
         kind: kind_of(&kind),
-        is_partition: get(row, 4)?,
-        usable: right(7)?,
-        whole: right(8)?,
-        some: right(9)?,
+        is_hidden: get(row, 4)? || get(row, 12)?,
+        rights: Rights { schema: right(7)?, whole: right(8)?, some: right(9)? },
         row_security: right(10)?,
         comment: get(row, 11)?,
-        is_extension: get(row, 12)?,
         estimated_rows: rows_of(tuples, pages),
     })
 }
@@ -123,14 +132,13 @@ pub(super) struct Attribute {
     pub(super) type_oid: u32,
     pub(super) modifier: i32,
     pub(super) not_null: bool,
-    pub(super) generated: bool,
     pub(super) comment: Option<String>,
 }
 
 /// Since version 18 a column can be NOT NULL while rows from before still hold NULLs.
 const ATTRIBUTES: &str = "\
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, \
-        a.attnotnull AND k.conrelid IS NULL, a.attgenerated <> '', d.description \
+        a.attnotnull AND k.conrelid IS NULL, d.description \
     FROM unnest($1::oid[], $2::bool[]) AS r (oid, whole) \
     JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid \
     LEFT JOIN pg_catalog.pg_description d \
@@ -144,7 +152,7 @@ const ATTRIBUTES: &str = "\
 /// The columns of these tables that the role may read, by table and then in order.
 pub(super) async fn attributes(client: &Client, classes: &[&Class]) -> Result<Vec<Attribute>> {
     let oids = oids(classes);
-    let whole: Vec<bool> = classes.iter().map(|class| class.whole).collect();
+    let whole: Vec<bool> = classes.iter().map(|class| class.rights.whole).collect();
     let rows = client.query(ATTRIBUTES, &[&oids, &whole]).await;
     let rows = rows.map_err(|error| failed("could not list the columns", &error))?;
     rows.iter()
@@ -156,8 +164,7 @@ pub(super) async fn attributes(client: &Client, classes: &[&Class]) -> Result<Ve
                 type_oid: get(row, 3)?,
                 modifier: get(row, 4)?,
                 not_null: get(row, 5)?,
-                generated: get(row, 6)?,
-                comment: get(row, 7)?,
+                comment: get(row, 6)?,
             })
         })
         .collect()
@@ -213,7 +220,6 @@ pub(super) struct LeafRow {
     pub(super) name: String,
     pub(super) kind: StreamKind,
     pub(super) method: Option<String>,
-    pub(super) filenode: Option<u32>,
     pub(super) pages: u64,
     pub(super) bytes: u64,
     pub(super) estimated_rows: Option<u64>,
@@ -236,7 +242,7 @@ fn leaves_sql(exact: bool, version: u32) -> String {
             JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.oid{attached} \
         ) \
         SELECT tree.root, c.oid, n.nspname, c.relname, c.relkind::text, m.amname, \
-            pg_relation_filenode(c.oid), b.bytes, {size}, c.reltuples, c.relpages, \
+            b.bytes, {size}, c.reltuples, c.relpages, \
             coalesce(has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), false) \
         FROM tree \
         JOIN pg_catalog.pg_class c ON c.oid = tree.oid \
@@ -256,12 +262,12 @@ pub(super) async fn leaves(client: &Client, oids: &[u32], exact: bool) -> Result
 }
 
 fn leaf(row: &Row) -> Result<LeafRow> {
-    let block = unsigned(get(row, 7)?).max(1);
-    let bytes = unsigned(get::<Option<i64>>(row, 8)?.unwrap_or(0));
-    let counted: i32 = get(row, 11)?;
+    let block = unsigned(get(row, 6)?).max(1);
+    let bytes = unsigned(get::<Option<i64>>(row, 7)?.unwrap_or(0));
+    let counted: i32 = get(row, 10)?;
     let kind: String = get(row, 4)?;
     let pages = bytes.div_ceil(block);
-    let rows = rows_of(get(row, 10)?, counted);
+    let rows = rows_of(get(row, 9)?, counted);
     Ok(LeafRow {
         root: get(row, 0)?,
         oid: get(row, 1)?,
@@ -270,11 +276,10 @@ fn leaf(row: &Row) -> Result<LeafRow> {
         kind: kind_of(&kind)
             .map_err(|what| Error::internal(format!("{what} has a part of a table's rows")))?,
         method: get(row, 5)?,
-        filenode: get::<Option<u32>>(row, 6)?.filter(|node| *node != 0),
         pages,
-        bytes: bytes + unsigned(get(row, 9)?),
+        bytes: bytes + unsigned(get(row, 8)?),
         estimated_rows: scaled(rows, counted, pages),
-        readable: get(row, 12)?,
+        readable: get(row, 11)?,
     })
 }
 

@@ -31,10 +31,10 @@ fn forbidden(class: &Class, stream_name: &str, role: &str) -> Error {
     let (schema, name, role) =
         (quote_identifier(&class.schema), quote_identifier(&class.name), quote_identifier(role));
     let mut grants = Vec::new();
-    if !class.usable {
+    if !class.rights.schema {
         grants.push(format!("GRANT USAGE ON SCHEMA {schema} TO {role};"));
     }
-    if !class.some {
+    if !class.rights.some {
         grants.push(format!("GRANT SELECT ON {schema}.{name} TO {role};"));
     }
     Error::new(ErrorKind::Auth, format!("the role {role} may not read {stream_name:?}"))

@@ -33,7 +33,7 @@ use super::types::arrow_field;
 pub(crate) async fn relation(client: &Client, stream_name: &str) -> Result<Relation> {
     let (schema, name) = name::parse(stream_name)?;
     let classes = catalog::classes(client, &Sought::One(&schema, &name)).await?;
-    let found = classes.first().filter(|class| class.kind.is_ok() && class.usable && class.some);
+    let found = classes.first().filter(|class| class.kind.is_ok() && class.rights.can_read());
     let relation = match found {
         Some(class) => described(client, &[class], true).await?.pop(),
         None => None,
@@ -54,11 +54,19 @@ pub(crate) async fn relations(
     let classes = catalog::classes(client, &Sought::All(schemas)).await?;
     let wanted = |class: &&Class| {
         let name = name::stream_name(&class.schema, &class.name);
-        let hidden = class.is_partition || class.is_extension;
-        class.usable && class.some && filter.matches(&name) && (!hidden || filter.patterns.contains(&name))
+        let is_meant = !class.is_hidden || filter.patterns.contains(&name);
+        class.rights.can_read() && filter.matches(&name) && is_meant
     };
     let wanted: Vec<&Class> = classes.iter().filter(wanted).collect();
     described(client, &wanted, false).await
+}
+
+/// How many tables there are that the role can read something of, and how many that it can't.
+pub(crate) async fn count(client: &Client, schemas: Option<&[String]>) -> Result<(usize, usize)> {
+    let mut classes = catalog::classes(client, &Sought::All(schemas)).await?;
+    classes.retain(|class| !class.is_hidden);
+    let readable = classes.iter().filter(|class| class.rights.can_read()).count();
+    Ok((readable, classes.len() - readable))
 }
 
 /// What the engine needs to know of it.
@@ -132,7 +140,6 @@ fn assemble(
             number: attribute.number,
             name: attribute.name,
             not_null: attribute.not_null && strict,
-            generated: attribute.generated,
             comment: attribute.comment,
         })
     });
@@ -155,7 +162,7 @@ fn assemble(
         bytes: known_sum(&leaves, |leaf| Some(leaf.bytes)),
         leaves: leaves.into_iter().map(Leaf::from).collect(),
         columns,
-        whole: class.whole,
+        whole: class.rights.whole,
         row_security: class.row_security,
         comment: class.comment.clone(),
     }))
@@ -212,9 +219,7 @@ impl From<LeafRow> for Leaf {
             name: row.name,
             kind: row.kind,
             access_method: row.method,
-            filenode: row.filenode,
             pages: row.pages,
-            estimated_rows: row.estimated_rows,
             bytes: row.bytes,
             readable: row.readable,
         }

@@ -42,8 +42,6 @@ pub(crate) struct RelationColumn {
     pub(crate) number: i16,
     pub(crate) native: NativeType,
     pub(crate) not_null: bool,
-    /// Whether it is computed from other columns.
-    pub(crate) generated: bool,
     pub(crate) comment: Option<String>,
 }
 
@@ -58,14 +56,9 @@ pub(crate) struct Leaf {
     pub(crate) kind: StreamKind,
     /// The access method: `heap` can be read by ranges of `ctid`. None for a foreign table.
     pub(crate) access_method: Option<String>,
-    /// The number of its file, as `pg_relation_filenode` tells it now: it changes when the table is
-    /// rewritten.
-    pub(crate) filenode: Option<u32>,
     /// Blocks; from [`relation`](super::relation) as they are now, from
     /// [`relations`](super::relations) as the last ANALYZE counted them.
     pub(crate) pages: u64,
-    /// Rows in so many blocks, estimated.
-    pub(crate) estimated_rows: Option<u64>,
     /// Bytes with those stored out of line.
     pub(crate) bytes: u64,
     /// Whether the role may read it directly. Reading through its parent needs no right on it.
@@ -97,11 +90,6 @@ impl Relation {
     /// Its column of that name.
     pub(crate) fn column(&self, name: &str) -> Option<&RelationColumn> {
         self.columns.iter().find(|column| column.name == name)
-    }
-
-    /// Blocks of all leaves.
-    pub(crate) fn pages(&self) -> u64 {
-        self.leaves.iter().map(|leaf| leaf.pages).sum()
     }
 }
 

@@ -71,34 +71,24 @@ async fn each_kind_of_table_is_found_and_described() {
     let columns: Vec<_> = orders
         .columns
         .iter()
-        .map(|column| {
-            (
-                column.name.as_str(),
-                column.number,
-                column.native.display.as_str(),
-                column.not_null,
-                column.generated,
-            )
-        })
+        .map(|column| (column.name.as_str(), column.number, column.native.display.as_str(), column.not_null))
         .collect();
     assert_eq!(
         columns,
         [
-            ("id", 1, "bigint", true, false),
-            ("price", 3, "numeric(18,4)", true, false),
-            ("note", 4, "text", false, false),
-            ("double", 5, "numeric", false, true),
+            ("id", 1, "bigint", true),
+            ("price", 3, "numeric(18,4)", true),
+            ("note", 4, "text", false),
+            ("double", 5, "numeric", false),
         ]
     );
     assert_eq!(orders.primary_key, ["id"]);
     assert_eq!(orders.estimated_rows, Some(5000));
     assert_eq!(orders.leaves.len(), 1);
     assert_eq!(orders.leaves[0].access_method.as_deref(), Some("heap"));
-    let filenode = database.value("SELECT pg_relation_filenode('orders')").await.unwrap();
-    assert_eq!(orders.leaves[0].filenode.map(|node| node.to_string()), Some(filenode));
     let pages: u64 =
         database.value("SELECT pg_relation_size('orders') / 8192").await.unwrap().parse().unwrap();
-    assert_eq!(orders.pages(), pages);
+    assert_eq!(orders.leaves[0].pages, pages);
     assert!(orders.whole && !orders.row_security);
     assert!(found[2].leaves.is_empty(), "a view has no rows of its own");
 
@@ -365,8 +355,7 @@ async fn the_sizes_of_one_table_are_as_they_are_now() {
     let now = relation(&client, "public.t").await.unwrap();
     let rows = now.estimated_rows.unwrap();
     assert!((80_000..120_000).contains(&rows), "{rows}");
-    assert!(now.pages() > 400);
-    assert!(now.leaves[0].estimated_rows.is_some());
+    assert!(now.leaves[0].pages > 400);
     database.execute("CREATE TABLE fresh (id int)").await;
     assert_eq!(relation(&client, "public.fresh").await.unwrap().estimated_rows, None);
 }

@@ -32,7 +32,7 @@ pub(super) async fn plan(
     let begun = std::time::Instant::now();
     let relation = discover::relation(&lease, &request.stream.name).await?;
     let layout = Arc::new(Layout::of(&relation, &request.stream.schema)?);
-    source.layouts.lock().await.insert(request.stream.name.clone(), Arc::clone(&layout));
+    source.layouts.lock().await.insert(request.stream.target.clone(), Arc::clone(&layout));
     let planning = Planning { source, request, stream: request.stream, relation, layout, begun };
     match request.stream.sync_mode {
         SyncMode::FullRefresh => planning.full(lease).await,
@@ -146,7 +146,7 @@ impl<'a> Planning<'a> {
     }
 
     async fn session(&self, lease: Lease<'a>, need: Need) -> Result<Arc<Session>> {
-        let (session, lease) = self.source.sessions.session(lease, &self.stream.name, need).await?;
+        let (session, lease) = self.source.sessions.session(lease, &self.stream.target, need).await?;
         if let Some(lease) = lease {
             lease.give_back();
         }
@@ -161,7 +161,7 @@ impl<'a> Planning<'a> {
         mode: &str,
     ) -> Plan<Partition, State> {
         let snapshot = session.snapshot_id();
-        self.source.sessions.planned(&self.stream.name, snapshot.as_deref(), partitions.len());
+        self.source.sessions.planned(&self.stream.target, snapshot.as_deref(), partitions.len());
         Plan {
             partitions,
             next,

@@ -105,20 +105,3 @@ async fn of_several_hosts_the_wanted_kind_is_taken() {
     assert!(!reading.primary().await.unwrap().is_in_recovery);
     assert!(reading.reader().await.unwrap().is_in_recovery);
 }
-
-#[tokio::test]
-async fn a_session_that_is_kept_is_the_next_one() {
-    let database = Cluster::shared().database();
-    let connector = connector(json!({ "url": database.url() }));
-    let first = connector.primary().await.unwrap();
-    let process = one(&first, "SELECT pg_backend_pid()::text").await;
-    connector.keep_primary(first);
-    let second = connector.reader().await.unwrap();
-    assert_eq!(one(&second, "SELECT pg_backend_pid()::text").await, process);
-    let end = format!("SELECT pg_terminate_backend({process})");
-    connector.keep_reader(second);
-    database.execute(&end).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let third = connector.primary().await.unwrap();
-    assert_ne!(one(&third, "SELECT pg_backend_pid()::text").await, process);
-}

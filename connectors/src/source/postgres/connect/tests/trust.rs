@@ -16,7 +16,8 @@ fn encrypting(tls: &Tls) -> (Cluster, Database) {
 
 fn with(database: &Database, more: Value) -> Value {
     let mut settings = json!({ "url": database.url() });
-    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let Value::Object(more) = more else { panic!("settings are an object") };
+    settings.as_object_mut().unwrap().extend(more);
     settings
 }
 

@@ -7,9 +7,7 @@ fn leaf(oid: u32, pages: u64, readable: bool) -> Leaf {
         name: format!("leaf{oid}"),
         kind: StreamKind::Table,
         access_method: Some("heap".into()),
-        filenode: None,
         pages,
-        estimated_rows: None,
         bytes: pages * 8192,
         readable,
     }
