@@ -83,6 +83,11 @@ impl Project {
         self
     }
 
+    /// The whole configuration, to be changed between two runs.
+    pub(crate) fn configuration(&mut self) -> &mut Value {
+        &mut self.configuration
+    }
+
     /// The command, ready to be changed and started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         // JSON is YAML too.
