@@ -22,9 +22,9 @@ CREATE TYPE shrunk AS (a int, gone int, z text);
 ALTER TYPE shrunk DROP ATTRIBUTE gone;
 "#;
 
-const UTC: &str = "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)";
-const LOCAL: &str = "Timestamp(isAdjustedToUTC=false, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)";
-const TIME: &str = "Time(isAdjustedToUTC=false, timeUnit=microseconds)";
+pub(super) const UTC: &str = "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)";
+pub(super) const LOCAL: &str = "Timestamp(isAdjustedToUTC=false, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)";
+pub(super) const TIME: &str = "Time(isAdjustedToUTC=false, timeUnit=microseconds)";
 const INT16: [&str; 2] = ["INT32", "Int(bitWidth=16, isSigned=true)"];
 const INT32: [&str; 2] = ["INT32", "None"];
 const INT64: [&str; 2] = ["INT64", "None"];

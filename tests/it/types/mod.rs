@@ -2,4 +2,11 @@
 
 mod case;
 mod compare;
+mod dataset;
+mod drift;
 mod golden;
+mod large;
+mod name;
+mod policy;
+mod property;
+mod relation;
