@@ -97,6 +97,11 @@ impl StreamSync<'_> {
     pub(crate) async fn prepare(&self) -> Result<Prepared> {
         let schema = written_schema(&self.stream, &self.context.config.metadata)?;
         let prepared = self.retrying(|| self.context.destination.prepare(&self.stream, &schema)).await?;
+        if prepared.schema.fields().is_empty() {
+            // The rows of a file are those of its columns: there would be none, whatever was read.
+            return Err(Error::schema("the stream has no columns, and files hold no rows without one")
+                .hint("leave the stream out, or add a column to its rows by the connection's `metadata`"));
+        }
         refuse_unfit_column(prepared.stage.options().folder_by.as_ref(), &prepared.schema)?;
         Ok(prepared)
     }
