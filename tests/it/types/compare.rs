@@ -30,8 +30,12 @@ pub(crate) async fn differences(
     for (at, (name, case)) in columns.iter().enumerate() {
         let column = &read["columns"][name];
         compare_types(name, case, column, &mut found);
-        if column["metadata"]["tidegate.native_type"] != natives[name] {
-            found.push(format!("{name}: metadata {}, not {}", column["metadata"], natives[name]));
+        let server = &natives[name];
+        if (&column["metadata"]["tidegate.native_type"], &column["nullable"]) != (&server[0], &server[1]) {
+            found.push(format!(
+                "{name}: {}, nullable {}, not {server}",
+                column["metadata"], column["nullable"]
+            ));
         }
         for reader in ["pyarrow", "duckdb_values"] {
             let values = column[reader].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -81,13 +85,16 @@ fn is_same(case: &Case, reader: &str, value: &Value, expected: &Value) -> bool {
     value == expected
 }
 
-/// What the server calls the types of the columns.
+/// What the server calls the types of the columns, and whether they may be NULL.
 async fn natives(database: &Database, table: &str) -> Value {
     let sql = format!(
-        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '{table}'::regclass"
+        "SELECT attname, format_type(atttypid, atttypmod), attnotnull FROM pg_attribute WHERE attrelid = '{table}'::regclass"
     );
     let rows = database.query(&sql).await;
-    rows.into_iter().map(|row| (row[0].clone().expect("columns have names"), json!(row[1]))).collect()
+    let may_be_null = |row: &[Option<String>]| row[2].as_deref() == Some("f");
+    rows.into_iter()
+        .map(|row| (row[0].clone().expect("columns have names"), json!([row[1], may_be_null(&row)])))
+        .collect()
 }
 
 /// The rows as PostgreSQL prints them, in the form of `read_values.py`.

@@ -71,7 +71,7 @@ async fn folders_by_date_are_columns_to_readers() {
     let database = Cluster::shared().database();
     database
         .execute(
-            "CREATE TABLE t (n int, at timestamptz); \
+            "CREATE TABLE t (n int, day timestamptz); \
              INSERT INTO t SELECT i, '2026-03-01 00:00+00'::timestamptz + i * interval '1 hour' FROM generate_series(0, 99) i; \
              INSERT INTO t VALUES (100, NULL), (101, '4713-11-24 00:00+00 BC'), (102, '294246-12-31 23:59+00'), \
                  (103, '2026-03-01 23:59:59.999999+00')",
@@ -80,13 +80,13 @@ async fn folders_by_date_are_columns_to_readers() {
     let by_day = |folders: serde_json::Value| {
         Project::new(&database).destination("folders", folders).stream(json!({ "name": "public.t" }))
     };
-    let project = by_day(json!({ "column": "at" }));
+    let project = by_day(json!({ "column": "day" }));
     project.sync();
     let rows = shown(&project, "count(*), count(DISTINCT n), sum(n)");
     assert_eq!(one(&rows), ["104", "104", "5356"]);
     let days = project.duckdb(&format!(
-        "SELECT at_day::text, count(*) FROM read_parquet('{}/**/*.parquet', hive_partitioning = true) \
-         WHERE at >= '2000-01-01' AND at < '3000-01-01' AND at_day::text <> at::date::text GROUP BY 1",
+        "SELECT day_day::text, count(*) FROM read_parquet('{}/**/*.parquet', hive_partitioning = true) \
+         WHERE day >= '2000-01-01' AND day < '3000-01-01' AND day_day::text <> day::date::text GROUP BY 1",
         project.lake("public.t")
     ));
     assert_eq!(days, Vec::<Vec<Option<String>>>::new(), "rows in the folder of another day");
@@ -95,14 +95,14 @@ async fn folders_by_date_are_columns_to_readers() {
         .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
         .collect();
     folders.sort();
-    assert!(folders.contains(&"at_day=2026-03-01".to_owned()), "{folders:?}");
-    assert!(folders.contains(&"at_day=__HIVE_DEFAULT_PARTITION__".to_owned()), "{folders:?}");
+    assert!(folders.contains(&"day_day=2026-03-01".to_owned()), "{folders:?}");
+    assert!(folders.contains(&"day_day=__HIVE_DEFAULT_PARTITION__".to_owned()), "{folders:?}");
 
-    let project = by_day(json!({ "column": "at", "grain": "month" }));
+    let project = by_day(json!({ "column": "day", "grain": "month" }));
     project.sync();
     let months = project.duckdb(&format!(
-        "SELECT DISTINCT at_month::text FROM read_parquet('{}/**/*.parquet', hive_partitioning = true) \
-         WHERE at BETWEEN '2000-01-01' AND '3000-01-01'",
+        "SELECT DISTINCT day_month::text FROM read_parquet('{}/**/*.parquet', hive_partitioning = true) \
+         WHERE day BETWEEN '2000-01-01' AND '3000-01-01'",
         project.lake("public.t")
     ));
     assert_eq!(months, [[Some("2026-03".to_owned())]]);
@@ -121,21 +121,22 @@ async fn appended_syncs_together_are_the_history_of_the_table() {
     let database = cluster.database();
     database
         .execute(
-            "CREATE TABLE t (n int PRIMARY KEY, version int DEFAULT 1, at timestamptz DEFAULT clock_timestamp()); \
-             CREATE INDEX ON t (at); CREATE TABLE history (LIKE t); \
+            "CREATE TABLE t (n int PRIMARY KEY, version int DEFAULT 1, moment timestamptz DEFAULT clock_timestamp()); \
+             CREATE INDEX ON t (moment); CREATE TABLE history (LIKE t); \
              CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS \
              'BEGIN INSERT INTO history VALUES (new.*); RETURN new; END'; \
              CREATE TRIGGER remember AFTER INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION remember()",
         )
         .await;
-    let project = Project::new(&database).stream(json!({ "name": "public.t", "cursor": "at" }));
+    let project =
+        Project::new(&database).stream(json!({ "name": "public.t", "cursor": "moment", "lag": "0s" }));
     let mut written = 0;
     for change in [
         "INSERT INTO t SELECT generate_series(1, 500)",
         "INSERT INTO t SELECT generate_series(501, 700)",
-        "UPDATE t SET version = version + 1, at = clock_timestamp() WHERE n % 10 = 0",
+        "UPDATE t SET version = version + 1, moment = clock_timestamp() WHERE n % 10 = 0",
         "SELECT 1",
-        "INSERT INTO t SELECT generate_series(701, 701); UPDATE t SET version = 9, at = clock_timestamp() WHERE n = 5",
+        "INSERT INTO t SELECT generate_series(701, 701); UPDATE t SET version = 9, moment = clock_timestamp() WHERE n = 5",
         "DELETE FROM t WHERE n < 100",
     ] {
         database.execute(change).await;
@@ -143,7 +144,7 @@ async fn appended_syncs_together_are_the_history_of_the_table() {
     }
     let sql = |from: &str| {
         format!(
-            "SELECT n::text, version::text, (extract(epoch FROM at) * 1000000)::bigint::text FROM {from} ORDER BY n, version"
+            "SELECT n::text, version::text, (extract(epoch FROM moment) * 1000000)::bigint::text FROM {from} ORDER BY 3, 1, 2"
         )
     };
     let files = format!("read_parquet('{}/**/*.parquet')", project.lake("public.t"));

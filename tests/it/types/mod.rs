@@ -4,6 +4,7 @@ mod case;
 mod compare;
 mod dataset;
 mod drift;
+mod encoding;
 mod golden;
 mod large;
 mod name;

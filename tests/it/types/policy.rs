@@ -3,6 +3,8 @@
 use lab::{Cluster, Database};
 use serde_json::{Value, json};
 
+use super::case::Case;
+use super::compare;
 use crate::support::Project;
 
 const TABLE: &str = "
@@ -183,4 +185,40 @@ async fn an_error_names_the_column_and_never_the_value() {
         assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("on_unfit")), "{place}");
         assert!(!std::path::Path::new(&project.lake(&format!("public.{place}"))).exists(), "{place}");
     }
+}
+
+#[tokio::test]
+async fn configured_decimals_are_exact() {
+    let decimal = |arrow, logical, duckdb, expected| {
+        let physical = "FIXED_LEN_BYTE_ARRAY";
+        let leaves: &'static [[&'static str; 2]] = Box::leak(Box::new([[physical, logical]]));
+        Case::typed("numeric", arrow, leaves, duckdb, &[]).expected(expected)
+    };
+    let columns = compare::columns([
+        decimal(
+            "decimal128(38, 10)",
+            "Decimal(precision=38, scale=10)",
+            "DECIMAL(38,10)",
+            "{c}::numeric(38,10)::text",
+        ),
+        decimal(
+            "decimal256(76, 20)",
+            "Decimal(precision=76, scale=20)",
+            "DOUBLE",
+            "{c}::numeric(76,20)::text",
+        ),
+    ]);
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE exact (n int, c0 numeric, c1 numeric); INSERT INTO exact VALUES \
+             (1, 0, -0.5), (2, 9999999999999999999999999999.9999999999, -99999999999999999999999999999999999999999999999999999999.99999999999999999999), \
+             (3, 1.50000000000000, 1e-20), (4, NULL, NULL), (5, 1e27, 1e55)",
+        )
+        .await;
+    let project = Project::new(&database)
+        .stream(json!({ "name": "public.exact", "decimals": { "c0": "38,10", "c1": "76,20" } }));
+    project.sync();
+    let found = compare::differences(&database, "exact", &columns, &project, "public.exact").await;
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
