@@ -16,7 +16,7 @@ pub(crate) enum Kind {
 pub(crate) struct Case {
     /// Its type, as `CREATE TABLE` takes it.
     pub(crate) sql: &'static str,
-    /// What PyArrow must call the type in the file.
+    /// What `PyArrow` must call the type in the file.
     pub(crate) arrow: &'static str,
     /// Physical and logical type of the Parquet column, or of each leaf below it.
     pub(crate) leaves: &'static [[&'static str; 2]],
@@ -46,7 +46,25 @@ pub(crate) const MICROS_UTC: &str = "(extract(day from {c} - timestamptz 'epoch'
 pub(crate) const MICROS_OF_DAY: &str = "(extract(epoch from {c})::numeric * 1000000)::numeric(30)::text";
 pub(crate) const LIST: &str = "to_json({c}::text[])::text";
 
-const STRING: &[[&str; 2]] = &[["BYTE_ARRAY", "String"]];
+/// Physical and logical types of Parquet columns, in `PyArrow`'s words.
+#[rustfmt::skip]
+pub(super) mod leaf {
+    pub(crate) const BOOLEAN: [&str; 2] = ["BOOLEAN", "None"];
+    pub(crate) const INT16: [&str; 2] = ["INT32", "Int(bitWidth=16, isSigned=true)"];
+    pub(crate) const INT32: [&str; 2] = ["INT32", "None"];
+    pub(crate) const INT64: [&str; 2] = ["INT64", "None"];
+    pub(crate) const UINT32: [&str; 2] = ["INT32", "Int(bitWidth=32, isSigned=false)"];
+    pub(crate) const FLOAT: [&str; 2] = ["FLOAT", "None"];
+    pub(crate) const DOUBLE: [&str; 2] = ["DOUBLE", "None"];
+    pub(crate) const STRING: [&str; 2] = ["BYTE_ARRAY", "String"];
+    pub(crate) const JSON: [&str; 2] = ["BYTE_ARRAY", "JSON"];
+    pub(crate) const BINARY: [&str; 2] = ["BYTE_ARRAY", "None"];
+    pub(crate) const UUID: [&str; 2] = ["FIXED_LEN_BYTE_ARRAY", "UUID"];
+    pub(crate) const DATE: [&str; 2] = ["INT32", "Date"];
+    pub(crate) const TIME: [&str; 2] = ["INT64", "Time(isAdjustedToUTC=false, timeUnit=microseconds)"];
+    pub(crate) const LOCAL: [&str; 2] = ["INT64", "Timestamp(isAdjustedToUTC=false, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)"];
+    pub(crate) const UTC: [&str; 2] = ["INT64", "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)"];
+}
 
 impl Case {
     /// What becomes text, by the server or by its bytes.
@@ -54,7 +72,7 @@ impl Case {
         Self {
             sql,
             arrow: "string",
-            leaves: STRING,
+            leaves: &[leaf::STRING],
             duckdb: "VARCHAR",
             expected: TEXT,
             kind: Kind::Text,

@@ -75,7 +75,7 @@ fn is_same(case: &Case, reader: &str, value: &Value, expected: &Value) -> bool {
         // It has no decimals of more than 38 digits and rounds to the nearest number it has.
         return match (value.as_str(), expected.as_str()) {
             (Some(bits), Some(text)) => {
-                let seen = u64::from_str_radix(bits, 16).map(f64::from_bits).unwrap_or(f64::NAN);
+                let seen = u64::from_str_radix(bits, 16).map_or(f64::NAN, f64::from_bits);
                 let expected: f64 = text.parse().expect("a decimal is a number");
                 (seen - expected).abs() <= expected.abs() * 1e-12
             }

@@ -118,3 +118,25 @@ async fn frozen_stops_at_any_difference_and_names_it() {
     project.sync();
     assert_eq!(rows(&project, "count(*)"), texts(&[["3"]]));
 }
+
+#[tokio::test]
+async fn a_renamed_column_is_a_new_one_and_labels_are_no_change() {
+    let database = Cluster::shared().database();
+    database
+        .execute("CREATE TYPE mood AS ENUM ('sad'); CREATE TABLE t (n int, a text, m mood); INSERT INTO t VALUES (1, 'x', 'sad')")
+        .await;
+    let project = project(&database, "evolve");
+    project.sync();
+    database
+        .execute(
+            "ALTER TYPE mood ADD VALUE 'new, \"one\"'; ALTER TABLE t RENAME a TO b; ALTER TABLE t ALTER b SET DEFAULT 'd', ADD PRIMARY KEY (n)",
+        )
+        .await;
+    database.execute("UPDATE t SET n = 2, m = 'new, \"one\"'").await;
+    changes(
+        &project.sync(),
+        &json!([{ "change": "removed", "column": "a" }, { "change": "added", "column": "b", "to": "Utf8" }]),
+    );
+    let expected = [["1", "x", "NULL", "sad"], ["2", "NULL", "x", "new, \"one\""]];
+    assert_eq!(rows(&project, "n, a, b, m"), texts(&expected));
+}

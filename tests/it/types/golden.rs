@@ -3,6 +3,9 @@
 use lab::{Binaries, Cluster, Database, S3};
 use serde_json::json;
 
+use super::case::leaf::{
+    BINARY, BOOLEAN, DATE, DOUBLE, FLOAT, INT16, INT32, INT64, JSON, LOCAL, STRING, TIME, UINT32, UTC, UUID,
+};
 use super::case::{Case, DAYS, LIST, MICROS, MICROS_OF_DAY, MICROS_UTC};
 use super::compare::{self, Column};
 use crate::support::Project;
@@ -21,21 +24,6 @@ CREATE TYPE with_interval AS (a int, i interval);
 CREATE TYPE shrunk AS (a int, gone int, z text);
 ALTER TYPE shrunk DROP ATTRIBUTE gone;
 "#;
-
-pub(super) const UTC: &str = "Timestamp(isAdjustedToUTC=true, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)";
-pub(super) const LOCAL: &str = "Timestamp(isAdjustedToUTC=false, timeUnit=microseconds, is_from_converted_type=false, force_set_converted_type=false)";
-pub(super) const TIME: &str = "Time(isAdjustedToUTC=false, timeUnit=microseconds)";
-const INT16: [&str; 2] = ["INT32", "Int(bitWidth=16, isSigned=true)"];
-const INT32: [&str; 2] = ["INT32", "None"];
-const INT64: [&str; 2] = ["INT64", "None"];
-const UINT32: [&str; 2] = ["INT32", "Int(bitWidth=32, isSigned=false)"];
-const BOOLEAN: [&str; 2] = ["BOOLEAN", "None"];
-const FLOAT: [&str; 2] = ["FLOAT", "None"];
-const DOUBLE: [&str; 2] = ["DOUBLE", "None"];
-const STRING: [&str; 2] = ["BYTE_ARRAY", "String"];
-const JSON: [&str; 2] = ["BYTE_ARRAY", "JSON"];
-const BINARY: [&str; 2] = ["BYTE_ARRAY", "None"];
-const UUID: [&str; 2] = ["FIXED_LEN_BYTE_ARRAY", "UUID"];
 
 #[rustfmt::skip]
 const CASES: &[Case] = &[
@@ -70,12 +58,12 @@ const CASES: &[Case] = &[
     Case::typed("json", "extension<arrow.json>", &[JSON], "JSON", &["{}", " { \"a\" : 1.0e400, \"a\":\t\"\\u0000\" } ", "null", "\"€\""]),
     Case::typed("jsonb", "extension<arrow.json>", &[JSON], "JSON", &["{}", "{\"b\": 1.500, \"a\": [1, null, \"€\"]}", "null", "1e5"]),
     Case::typed("bytea", "binary", &[BINARY], "BLOB", &["", "\\x00", "\\x00ff27225c", "plain"]),
-    Case::typed("date", "date32[day]", &[["INT32", "Date"]], "DATE", &["1970-01-01", "2000-01-01", "1999-12-31", "4713-11-24 BC", "0001-01-01", "9999-12-31", "5874897-12-31", "0001-12-31 BC"]).expected(DAYS),
-    Case::typed("time", "time64[us]", &[["INT64", TIME]], "TIME", &["00:00:00", "23:59:59.999999", "12:34:56.5"]).expected(MICROS_OF_DAY),
-    Case::typed("time(0)", "time64[us]", &[["INT64", TIME]], "TIME", &["12:34:56.4"]).expected(MICROS_OF_DAY),
-    Case::typed("timestamp", "timestamp[us]", &[["INT64", LOCAL]], "TIMESTAMP", &["1970-01-01", "2000-01-01 00:00:00.000001", "1969-12-31 23:59:59.999999", "4713-11-24 BC", "294246-12-31 23:59:59.999999", "2262-04-12", "2016-12-31 23:59:60"]).expected(MICROS),
-    Case::typed("timestamptz", "timestamp[us, tz=UTC]", &[["INT64", UTC]], "TIMESTAMP WITH TIME ZONE", &["1970-01-01 00:00:00+00", "2026-03-29 02:30:00 Europe/Berlin", "4713-11-24 00:00:00+00 BC", "294246-12-31 23:59:59.999999+00", "2000-01-01 00:00:00+15:59:59"]).expected(MICROS_UTC),
-    Case::typed("timestamptz(3)", "timestamp[us, tz=UTC]", &[["INT64", UTC]], "TIMESTAMP WITH TIME ZONE", &["2026-11-22 10:00:00.1235+00"]).expected(MICROS_UTC),
+    Case::typed("date", "date32[day]", &[DATE], "DATE", &["1970-01-01", "2000-01-01", "1999-12-31", "4713-11-24 BC", "0001-01-01", "9999-12-31", "5874897-12-31", "0001-12-31 BC"]).expected(DAYS),
+    Case::typed("time", "time64[us]", &[TIME], "TIME", &["00:00:00", "23:59:59.999999", "12:34:56.5"]).expected(MICROS_OF_DAY),
+    Case::typed("time(0)", "time64[us]", &[TIME], "TIME", &["12:34:56.4"]).expected(MICROS_OF_DAY),
+    Case::typed("timestamp", "timestamp[us]", &[LOCAL], "TIMESTAMP", &["1970-01-01", "2000-01-01 00:00:00.000001", "1969-12-31 23:59:59.999999", "4713-11-24 BC", "294246-12-31 23:59:59.999999", "2262-04-12", "2016-12-31 23:59:60"]).expected(MICROS),
+    Case::typed("timestamptz", "timestamp[us, tz=UTC]", &[UTC], "TIMESTAMP WITH TIME ZONE", &["1970-01-01 00:00:00+00", "2026-03-29 02:30:00 Europe/Berlin", "4713-11-24 00:00:00+00 BC", "294246-12-31 23:59:59.999999+00", "2000-01-01 00:00:00+15:59:59"]).expected(MICROS_UTC),
+    Case::typed("timestamptz(3)", "timestamp[us, tz=UTC]", &[UTC], "TIMESTAMP WITH TIME ZONE", &["2026-11-22 10:00:00.1235+00"]).expected(MICROS_UTC),
     Case::text("interval", &["1 year -2 mons +3 days -04:05:06.789", "178000000 years", "-178000000 years", "00:00:00"]),
     Case::text("timetz", &["24:00:00+00", "12:00:00.5-15:59"]),
     Case::text("int4range", &["[1,5)", "empty", "(,)", "[3,]"]),
@@ -121,13 +109,13 @@ const CASES: &[Case] = &[
     Case::typed("times", "list<element: string>", &[STRING], "VARCHAR[]", &["{1 day}"]).nested(LIST),
     Case::typed("int4range[]", "list<element: string>", &[STRING], "VARCHAR[]", &["{\"[1,3)\",empty}"]).nested(LIST),
     Case::typed("jsonb[]", "list<element: extension<arrow.json>>", &[JSON], "JSON[]", &["{\"{\\\"a\\\": 1}\",null}"]).nested(LIST),
-    Case::typed("timestamptz[]", "list<element: timestamp[us, tz=UTC]>", &[["INT64", UTC]], "TIMESTAMP WITH TIME ZONE[]", &["{1970-01-01 00:00:01+00,NULL}"]).nested("'[\"1000000\", null]'"),
-    Case::typed("date[]", "list<element: date32[day]>", &[["INT32", "Date"]], "DATE[]", &["{1970-01-03,NULL}"]).nested("'[\"2\", null]'"),
+    Case::typed("timestamptz[]", "list<element: timestamp[us, tz=UTC]>", &[UTC], "TIMESTAMP WITH TIME ZONE[]", &["{1970-01-01 00:00:01+00,NULL}"]).nested("'[\"1000000\", null]'"),
+    Case::typed("date[]", "list<element: date32[day]>", &[DATE], "DATE[]", &["{1970-01-03,NULL}"]).nested("'[\"2\", null]'"),
     Case::typed("ints[]", "list<element: list<element: int32>>", &[INT32], "INTEGER[][]", &["{\"{1,2}\",NULL}"]).nested("'[[\"1\", \"2\"], null]'"),
     Case::typed("pair", "struct<a: int32, b c: string>", &[INT32, STRING], "STRUCT(a INTEGER, \"b c\" VARCHAR)", &["(1,x)", "(,)", "(2,\"a,\"\"b\")"]).nested("json_build_object('a', ({c}).a::text, 'b c', ({c}).\"b c\")::text"),
     Case::typed("pair[]", "list<element: struct<a: int32, b c: string>>", &[INT32, STRING], "STRUCT(a INTEGER, \"b c\" VARCHAR)[]", &["{\"(1,x)\",NULL,\"(,)\"}"]).nested("'[{\"a\": \"1\", \"b c\": \"x\"}, null, {\"a\": null, \"b c\": null}]'"),
     Case::typed("shrunk", "struct<a: int32, z: string>", &[INT32, STRING], "STRUCT(a INTEGER, z VARCHAR)", &["(1,z)"]).nested("json_build_object('a', ({c}).a::text, 'z', ({c}).z)::text"),
-    Case::typed("outer_row", "struct<id: extension<arrow.uuid>, inside: struct<amount: string, at: timestamp[us, tz=UTC], pairs: list<element: struct<a: int32, b c: string>>>, moods: list<element: string>>", &[UUID, STRING, ["INT64", UTC], INT32, STRING, STRING], "STRUCT(id UUID, inside STRUCT(amount VARCHAR, \"at\" TIMESTAMP WITH TIME ZONE, pairs STRUCT(a INTEGER, \"b c\" VARCHAR)[]), moods VARCHAR[])", &["(00000000-0000-0000-0000-000000000000,\"(1.50,1970-01-01 00:00:00+00,\"\"{\"\"\"\"(1,x)\"\"\"\",NULL}\"\")\",\"{sad,NULL}\")"]).nested("'{\"id\": \"00000000-0000-0000-0000-000000000000\", \"inside\": {\"amount\": \"1.50\", \"at\": \"0\", \"pairs\": [{\"a\": \"1\", \"b c\": \"x\"}, null]}, \"moods\": [\"sad\", null]}'"),
+    Case::typed("outer_row", "struct<id: extension<arrow.uuid>, inside: struct<amount: string, at: timestamp[us, tz=UTC], pairs: list<element: struct<a: int32, b c: string>>>, moods: list<element: string>>", &[UUID, STRING, UTC, INT32, STRING, STRING], "STRUCT(id UUID, inside STRUCT(amount VARCHAR, \"at\" TIMESTAMP WITH TIME ZONE, pairs STRUCT(a INTEGER, \"b c\" VARCHAR)[]), moods VARCHAR[])", &["(00000000-0000-0000-0000-000000000000,\"(1.50,1970-01-01 00:00:00+00,\"\"{\"\"\"\"(1,x)\"\"\"\",NULL}\"\")\",\"{sad,NULL}\")"]).nested("'{\"id\": \"00000000-0000-0000-0000-000000000000\", \"inside\": {\"amount\": \"1.50\", \"at\": \"0\", \"pairs\": [{\"a\": \"1\", \"b c\": \"x\"}, null]}, \"moods\": [\"sad\", null]}'"),
     Case::typed("int8 NOT NULL DEFAULT 7", "int64", &[INT64], "BIGINT", &["1"]),
     Case::text("with_interval", &["(1,\"1 day\")"]),
 ];

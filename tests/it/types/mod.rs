@@ -1,4 +1,4 @@
-//! Values: what PyArrow and DuckDB read from the files is what PostgreSQL prints.
+//! Values: what `PyArrow` and `DuckDB` read from the files is what `PostgreSQL` prints.
 
 mod case;
 mod compare;

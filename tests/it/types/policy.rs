@@ -189,24 +189,13 @@ async fn an_error_names_the_column_and_never_the_value() {
 
 #[tokio::test]
 async fn configured_decimals_are_exact() {
-    let decimal = |arrow, logical, duckdb, expected| {
-        let physical = "FIXED_LEN_BYTE_ARRAY";
-        let leaves: &'static [[&'static str; 2]] = Box::leak(Box::new([[physical, logical]]));
-        Case::typed("numeric", arrow, leaves, duckdb, &[]).expected(expected)
-    };
+    const SMALL: &[[&str; 2]] = &[["FIXED_LEN_BYTE_ARRAY", "Decimal(precision=38, scale=10)"]];
+    const LARGE: &[[&str; 2]] = &[["FIXED_LEN_BYTE_ARRAY", "Decimal(precision=76, scale=20)"]];
     let columns = compare::columns([
-        decimal(
-            "decimal128(38, 10)",
-            "Decimal(precision=38, scale=10)",
-            "DECIMAL(38,10)",
-            "{c}::numeric(38,10)::text",
-        ),
-        decimal(
-            "decimal256(76, 20)",
-            "Decimal(precision=76, scale=20)",
-            "DOUBLE",
-            "{c}::numeric(76,20)::text",
-        ),
+        Case::typed("numeric", "decimal128(38, 10)", SMALL, "DECIMAL(38,10)", &[])
+            .expected("{c}::numeric(38,10)::text"),
+        Case::typed("numeric", "decimal256(76, 20)", LARGE, "DOUBLE", &[])
+            .expected("{c}::numeric(76,20)::text"),
     ]);
     let database = Cluster::shared().database();
     database
