@@ -2,16 +2,19 @@
 
 use protocol::{DestinationFactory, SourceFactory};
 
+use crate::destination::parquet::Parquet;
+use crate::source::postgres::Postgres;
+
 /// All sources.
 #[must_use]
 pub fn sources() -> Vec<SourceFactory> {
-    vec![SourceFactory::of::<crate::source::postgres::Postgres>()]
+    vec![SourceFactory::of::<Postgres>()]
 }
 
 /// All destinations.
 #[must_use]
 pub fn destinations() -> Vec<DestinationFactory> {
-    vec![]
+    vec![DestinationFactory::of::<Parquet>()]
 }
 
 /// The source of that name.

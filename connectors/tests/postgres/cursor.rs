@@ -83,28 +83,34 @@ async fn a_table_without_values_is_loaded_once() {
 }
 
 #[tokio::test]
-async fn several_number_cursors_of_one_sync_lose_nothing() {
+async fn a_number_is_read_in_a_snapshot_younger_than_its_greatest() {
     let database = Cluster::shared().database();
-    database.execute("CREATE TABLE t (id int8); CREATE TABLE u (id int8)").await;
-    let mut one = by(&database, "id").await;
+    database
+        .execute("CREATE TABLE t (id int8, at timestamptz DEFAULT now()); CREATE TABLE u (id int8)")
+        .await;
+    let mut one = by(&database, "at").await;
     let mut two = Sync::full_of(Arc::clone(&one.source), "public.u").await.by("id");
     let mut seen: [Rows; 2] = Default::default();
     for round in 0..5 {
-        database
-            .execute(&format!("INSERT INTO t SELECT {round} * 10 + i FROM generate_series(1, 10) i"))
-            .await;
+        let insert =
+            |table| format!("INSERT INTO {table} SELECT {round} * 10 + i FROM generate_series(1, 10) i");
+        database.execute(&insert("t")).await;
         let first = one.plan().await.unwrap();
-        // The second is planned after the first has its snapshot, and must see what was written since.
-        database
-            .execute(&format!("INSERT INTO u SELECT {round} * 10 + i FROM generate_series(1, 10) i"))
-            .await;
+        // The second is planned after the first has its snapshot, and sees what was written since.
+        let late = database.client().await;
+        late.batch_execute(&format!("BEGIN; INSERT INTO u VALUES ({round} * 10 - 1000)")).await.unwrap();
+        database.execute(&insert("u")).await;
         let second = two.plan().await.unwrap();
+        late.batch_execute("ROLLBACK").await.unwrap();
         seen[1].extend(two.read_all(&second).await.unwrap());
         seen[0].extend(one.read_all(&first).await.unwrap());
         one.source.close().await;
         (one.state, two.state) = (Some(first.next), Some(second.next));
     }
-    seen.iter_mut().for_each(|rows| rows.sort());
+    seen[1].extend(two.rows().await);
+    for rows in &mut seen {
+        rows.sort();
+    }
     assert_eq!(seen, [numbers(1, 50), numbers(1, 50)]);
 }
 

@@ -37,7 +37,7 @@ async fn write(database: &Database, seed: u64, ids: Arc<AtomicI64>, stop: Arc<At
                         "SAVEPOINT s; {insert}; ROLLBACK TO s; INSERT INTO t (id, at) VALUES ({}, now())",
                         id()
                     ))
-                    .await
+                    .await;
                 }
             }
             tokio::time::sleep(Duration::from_millis(random.u64(..10))).await;
@@ -64,7 +64,7 @@ async fn torture(sync: &mut Sync, database: &Database) {
     let writers =
         (0..WRITERS).map(|writer| write(database, seed + writer as u64, Arc::clone(&ids), Arc::clone(&stop)));
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut seen: HashMap<String, u32> = HashMap::new();
+    let mut times: HashMap<String, u32> = HashMap::new();
     let syncing = async {
         for _ in 0..ROUNDS {
             let plan = sync.plan().await.unwrap();
@@ -74,7 +74,7 @@ async fn torture(sync: &mut Sync, database: &Database) {
             if random.u8(..10) > 0 {
                 sync.state = Some(plan.next);
                 for row in rows {
-                    *seen.entry(row).or_default() += 1;
+                    *times.entry(row).or_default() += 1;
                 }
             }
             tokio::time::sleep(Duration::from_millis(random.u64(..60))).await;
@@ -84,16 +84,16 @@ async fn torture(sync: &mut Sync, database: &Database) {
     tokio::join!(futures::future::join_all(writers), syncing);
     tokio::time::sleep(Duration::from_millis(50)).await;
     for row in sync.rows().await {
-        *seen.entry(row).or_default() += 1;
+        *times.entry(row).or_default() += 1;
     }
     let all: Vec<String> =
         database.query("SELECT id FROM t").await.into_iter().map(|row| row[0].clone().unwrap()).collect();
     println!("{} rows", all.len());
     assert!(all.len() > 100);
-    let lost: Vec<&String> = all.iter().filter(|id| !seen.contains_key(*id)).collect();
-    let doubled: Vec<&String> = seen.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id).collect();
+    let lost: Vec<&String> = all.iter().filter(|id| !times.contains_key(*id)).collect();
+    let doubled: Vec<&String> = times.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id).collect();
     assert_eq!((lost.len(), doubled.len()), (0, 0), "seed {seed}: lost {lost:?}, doubled {doubled:?}");
-    assert_eq!(seen.len(), all.len(), "seed {seed}: nothing that is not there");
+    assert_eq!(times.len(), all.len(), "seed {seed}: nothing that is not there");
 }
 
 const TABLE: &str = "CREATE TABLE t (id int8, at timestamptz NOT NULL, n int8 GENERATED ALWAYS AS IDENTITY); CREATE INDEX ON t (at)";

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use protocol::{ByteSize, Compression, Error, FileOptions, FolderBy, Result, Secret};
+use protocol::{ByteSize, Compression, Error, FileOptions, FolderBy, Period, Result, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -47,14 +47,12 @@ pub struct Config {
     /// Key of AWS KMS that objects are encrypted with (SSE-KMS); left out, what the bucket does by default.
     #[serde(default)]
     pub(super) kms_key_id: Option<String>,
-    /// Seconds to wait for a connection.
+    /// How long to wait for a connection.
     #[serde(default = "Config::connect_timeout")]
-    #[schemars(range(min = 1, max = 300))]
-    pub(super) connect_timeout_seconds: u64,
-    /// Seconds that one request may take, its body included; it is retried a few times.
+    pub(super) connect_timeout: Period,
+    /// How long one request may take, its body included. It is retried a few times.
     #[serde(default = "Config::request_timeout")]
-    #[schemars(range(min = 1, max = 3600))]
-    pub(super) request_timeout_seconds: u64,
+    pub(super) request_timeout: Period,
     /// Close a file at about this size.
     #[serde(default = "Config::file_size")]
     pub(super) file_size: ByteSize,
@@ -70,12 +68,12 @@ pub struct Config {
 }
 
 impl Config {
-    fn connect_timeout() -> u64 {
-        5
+    fn connect_timeout() -> Period {
+        Period::from_secs(5)
     }
 
-    fn request_timeout() -> u64 {
-        60
+    fn request_timeout() -> Period {
+        Period::from_secs(60)
     }
 
     fn file_size() -> ByteSize {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 use super::answer::{Row, Rows, ask, ask_one, unexpected};
+use super::error::SQLSTATE;
 
 /// Ends the application name of a session that reads rows. Its transaction is read only: it writes no
 /// rows and holds nothing back, in whichever sync it is.
@@ -225,7 +226,10 @@ impl Barrier {
 const WHAT: &str = "could not list the running transactions";
 
 async fn listing(primary: &Client, sql: &str) -> Result<Vec<Rows>> {
-    ask(primary, WHAT, sql).await
+    ask(primary, WHAT, sql).await.map_err(|error| match error.context_value(SQLSTATE) {
+        Some("42501") => error.hint("run GRANT SELECT ON pg_locks, pg_stat_activity to the role"),
+        _ => error,
+    })
 }
 
 /// What [`RUNNING`] says.

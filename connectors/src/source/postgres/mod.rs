@@ -17,6 +17,7 @@ mod partition;
 mod plan;
 mod read;
 mod replica;
+mod session;
 mod snapshot;
 mod state;
 #[doc(hidden)]
@@ -35,7 +36,7 @@ pub use state::State;
 use connect::Connector;
 use error::failed;
 use layout::Layout;
-use snapshot::Sessions;
+use session::Sessions;
 
 /// A PostgreSQL database that tables are read from.
 pub struct Postgres {

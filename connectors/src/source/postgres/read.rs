@@ -8,9 +8,11 @@ use super::answer::ask;
 use super::connect::Client;
 use super::copy::copy_out;
 use super::decode::Decoder;
+use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{Partition, Table};
-use super::snapshot::{Turn, named};
+use super::session::Turn;
+use super::snapshot::{lost, named};
 use super::{Postgres, discover};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
@@ -74,7 +76,7 @@ async fn copied(
     out: &mut Emitter<'_, Postgres>,
 ) -> Result<()> {
     let table = partition.table();
-    check(&turn, partition, layout).await.map_err(|error| layout.explain(error))?;
+    check(&turn, partition, layout).await.map_err(|error| gone(error, table, layout))?;
     let decoder =
         Decoder::new(&layout.columns, Arc::clone(&stream.schema), stream.on_unfit, out.batch_bytes())?;
     let what = format!("could not read {}", table.qualified());
@@ -85,6 +87,14 @@ async fn copied(
         rewritten(answers.into_iter().next().unwrap_or_default().first().and_then(|row| row.text(0)))?;
     }
     turn.finish().await
+}
+
+/// What is gone since the plan: the table, or a column of it.
+fn gone(error: Error, table: &Table, layout: &Layout) -> Error {
+    match error.context_value(SQLSTATE) {
+        Some("42P01" | "3F000") => stale(&format!("{} is gone", table.qualified())).with_source(error),
+        _ => layout.explain(error),
+    }
 }
 
 /// Locks the table against changes of its shape, and checks that there were none since the plan.

@@ -109,8 +109,9 @@ pub(super) async fn of_many_at_once_one_wins<F: DestinationFixture>(fixture: &F)
         let commit = process.commit(vec![process.stage(fixture, &[racer]).await]);
         racers.push((racer, process, commit));
     }
+    let target = stream.target.as_str();
     let results = join_all(racers.iter().map(|(racer, process, commit)| async move {
-        (*racer, process.destination.commit(&stream.target, commit).await)
+        (*racer, process.destination.commit(target, commit).await)
     }))
     .await;
     let mut winners = BTreeSet::new();

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn parts_grow_only_for_huge_files() {
         assert_eq!(part_bytes(128 << 20), 8 << 20);
-        assert_eq!(part_bytes(40 << 30), 8 << 20);
+        assert_eq!(part_bytes(39 << 30), 8 << 20);
         for target in [41_u64 << 30, 1 << 40, 5 << 40] {
             assert!(part_bytes(target) as u64 * MOST_PARTS as u64 >= 2 * target, "{target}");
         }

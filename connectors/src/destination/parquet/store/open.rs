@@ -20,6 +20,9 @@ use crate::destination::parquet::error;
 const RETRIES: usize = 5;
 /// No retry is begun later than this after the first attempt.
 const RETRY_TIME: Duration = Duration::from_mins(1);
+/// The time-outs that can be meant.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(1);
 
 pub(super) fn open(config: &Config) -> Result<Store> {
     let url = config.url.trim();
@@ -100,6 +103,10 @@ fn bucket_and_prefix(place: &str) -> Result<(&str, Path)> {
         return Err(
             Error::config(format!("`url` names no bucket: {bucket:?}")).hint("write `s3://bucket/prefix`")
         );
+    }
+    // Parsing would drop it, and an object's name may well begin with it.
+    if prefix.starts_with('/') {
+        return Err(Error::config("the prefix in `url` begins with a slash of its own"));
     }
     let prefix = Path::parse(prefix)
         .map_err(|error| Error::config("the prefix in `url` can't be used").with_source(error))?;
@@ -191,17 +198,16 @@ fn virtual_host(endpoint: &Url, bucket: &str) -> String {
 }
 
 fn client_options(config: &Config) -> Result<ClientOptions> {
-    for (name, seconds) in [
-        ("connect_timeout_seconds", config.connect_timeout_seconds),
-        ("request_timeout_seconds", config.request_timeout_seconds),
-    ] {
-        if !(1..=3600).contains(&seconds) {
-            return Err(Error::config(format!("`{name}` is {seconds}, it must be between 1 and 3600")));
+    for (name, period) in
+        [("connect_timeout", config.connect_timeout), ("request_timeout", config.request_timeout)]
+    {
+        if !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&period.duration()) {
+            return Err(Error::config(format!("`{name}` is {period}, it must be between 100ms and 1h")));
         }
     }
     let mut client = ClientOptions::new()
-        .with_connect_timeout(Duration::from_secs(config.connect_timeout_seconds))
-        .with_timeout(Duration::from_secs(config.request_timeout_seconds));
+        .with_connect_timeout(config.connect_timeout.duration())
+        .with_timeout(config.request_timeout.duration());
     if let Some(path) = &config.ca_file {
         let pem = std::fs::read(path).map_err(|error| error::file("can't read `ca_file`", path, error))?;
         let certificates = Certificate::from_pem_bundle(&pem)

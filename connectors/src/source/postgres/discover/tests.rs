@@ -378,3 +378,31 @@ async fn thousands_of_tables_are_found_in_seconds() {
     // A debug build on a busy machine is several times slower.
     assert!(taken.as_secs() < 10, "{taken:?}");
 }
+
+#[tokio::test]
+async fn every_version_is_understood() {
+    for binaries in lab::Binaries::all() {
+        let major = binaries.major();
+        let cluster = Cluster::shared_major(major).unwrap();
+        let database = cluster.database();
+        database
+            .execute(
+                "CREATE TABLE t (id int PRIMARY KEY, at timestamptz NOT NULL, tags text[]) PARTITION BY RANGE (id); \
+                 CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10); INSERT INTO t VALUES (1, now(), '{a}')",
+            )
+            .await;
+        let client = connect(database.url()).await;
+        assert_eq!(client.server_version / 10_000, major);
+        let found = all(&client).await;
+        assert_eq!(names(&found), ["public.t"], "PostgreSQL {major}");
+        assert_eq!(found[0].leaves.len(), 1);
+        let not_null: Vec<bool> = found[0].columns.iter().map(|column| column.not_null).collect();
+        assert_eq!(not_null, [true, true, false], "PostgreSQL {major}");
+        assert_eq!(relation(&client, "public.t").await.unwrap().primary_key, ["id"]);
+        if major >= 18 {
+            database.execute("CREATE TABLE u (a int); INSERT INTO u VALUES (NULL); ALTER TABLE u ADD NOT NULL a NOT VALID").await;
+            let table = relation(&client, "public.u").await.unwrap();
+            assert!(!table.columns[0].not_null, "a row from before may hold NULL");
+        }
+    }
+}

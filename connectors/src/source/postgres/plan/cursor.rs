@@ -10,7 +10,7 @@ use super::super::barrier::Barrier;
 use super::super::discover::{Leaf, Relation};
 use super::super::error::SQLSTATE;
 use super::super::partition::CursorWindow;
-use super::super::snapshot::Sessions;
+use super::super::session::Sessions;
 use super::super::state::{Bound, CursorKind, CursorState, Identity, State, lag, shown_instant};
 use super::option::{OnReplaced, Options};
 use super::quote_identifier;
@@ -296,10 +296,12 @@ impl<'a> Cursor<'a> {
                 local
             }
         };
-        const DAY: i64 = 86_400_000_000;
         Ok(Bound::Micros(if self.kind == CursorKind::Date { local.div_euclid(DAY) * DAY } else { local }))
     }
 }
+
+/// In µs.
+const DAY: i64 = 86_400_000_000;
 
 /// The earliest that clocks in `zone` show from `instant` on: they are put back once a year.
 async fn earliest_local(client: &Client, instant: i64, zone: &str) -> Result<i64> {
@@ -332,7 +334,9 @@ fn later(before: Option<Bound>, now: Option<Bound>) -> Option<Bound> {
 }
 
 fn fingerprint(filter: &str) -> String {
-    digest(&SHA256, filter.as_bytes()).as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = digest(&SHA256, filter.as_bytes());
+    let head = digest.as_ref().first_chunk().expect("it has 32 bytes");
+    format!("{:016x}", u64::from_be_bytes(*head))
 }
 
 impl Step {

@@ -16,7 +16,8 @@ use protocol::{
 use super::discover::{self, Leaf, Relation};
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
-use super::snapshot::{Lease, Need, Session};
+use super::session::Lease;
+use super::snapshot::{Basis, Need};
 use super::state::State;
 use super::{Postgres, quote_identifier};
 use cursor::Cursor;
@@ -55,11 +56,12 @@ impl<'a> Planning<'a> {
         let base = self.partition(None);
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, None).await?;
-        let need = Need { barrier: false, after: None, shared: self.is_shared() };
-        let session = self.session(lease, need).await?;
-        let parts = split.parts(session.snapshot.is_some(), &estimate);
-        let partitions = planned(&base, session.snapshot_id(), parts);
-        Ok(self.finished(&session, partitions, State::default(), "full_refresh"))
+        let need = Need { barrier: false, after: None, shared: self.is_session() };
+        let basis = self.basis(lease, need).await?;
+        let snapshot = self.snapshot(&basis);
+        let parts = split.parts(snapshot.is_some(), &estimate);
+        let partitions = planned(&base, snapshot, parts);
+        Ok(self.finished(snapshot, partitions, State::default(), "full_refresh"))
     }
 
     async fn incremental(self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
@@ -73,26 +75,28 @@ impl<'a> Planning<'a> {
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, base.window.as_ref()).await?;
         note::about_column(&cursor, &self.relation, &mut notes);
-        let need = Need { barrier: true, after: cursor.looked().or(after), shared: self.is_shared() };
-        let session = self.session(lease, need).await?;
+        let after = cursor.looked().or(after);
+        // A snapshot for this stream alone takes a connection: only where there is much to read.
+        let shared = self.is_session() && (after.is_none() || split.is_worth_it(&estimate));
+        let basis = self.basis(lease, Need { barrier: true, after, shared }).await?;
         let barrier =
-            session.barrier.as_ref().ok_or_else(|| Error::internal("a barrier was needed and not made"))?;
+            basis.barrier.as_ref().ok_or_else(|| Error::internal("a barrier was needed and not made"))?;
         let step = cursor.step(barrier, &self.source.sessions, self.stream, &mut notes).await?;
         note::about_blockers(&step, barrier, &mut notes);
 
+        let snapshot = self.snapshot(&basis);
         let mut partitions = Vec::new();
         if let Some(window) = &step.window {
             let base = self.partition(Some(window.clone()));
-            let parts = split.parts(session.snapshot.is_some(), &estimate);
-            partitions = planned(&base, session.snapshot_id(), parts);
+            partitions = planned(&base, snapshot, split.parts(snapshot.is_some(), &estimate));
         }
-        let attached = self.attached(&new_leaves, &step.covered, &session);
+        let attached = self.attached(&new_leaves, &step.covered, snapshot);
         if !attached.is_empty() {
             note::about_leaves(&new_leaves, &mut notes);
         }
         partitions.extend(attached);
         let shown = step.shown();
-        let mut plan = self.finished(&session, partitions, step.next, "settled_window");
+        let mut plan = self.finished(snapshot, partitions, step.next, "settled_window");
         plan.window = Some(shown);
         plan.notes = notes;
         Ok(plan)
@@ -104,12 +108,12 @@ impl<'a> Planning<'a> {
         &self,
         leaves: &[&Leaf],
         covered: &CursorWindow,
-        session: &Session,
+        snapshot: Option<&str>,
     ) -> Vec<Planned<Partition>> {
         let Some(before) = covered.before().filter(|_| self.relation.whole) else { return Vec::new() };
         let partition = |leaf: &&Leaf| {
             let base = self.partition(Some(before.clone()));
-            let snapshot = session.snapshot_id();
+            let snapshot = snapshot.map(str::to_owned);
             if leaf.readable && !self.relation.row_security {
                 Partition { leaf: Some(leaf_table(leaf)), leaves: None, snapshot, ..base }
             } else {
@@ -141,32 +145,33 @@ impl<'a> Planning<'a> {
         Split::of(lease, &self.relation, parallelism, window).await
     }
 
-    fn is_shared(&self) -> bool {
+    /// Whether the partitions are read here and soon.
+    fn is_session(&self) -> bool {
         self.request.lifetime == Lifetime::Session
     }
 
-    async fn session(&self, lease: Lease<'a>, need: Need) -> Result<Arc<Session>> {
-        let (session, lease) = self.source.sessions.session(lease, &self.stream.target, need).await?;
-        if let Some(lease) = lease {
-            lease.give_back();
-        }
-        Ok(session)
+    async fn basis(&self, lease: Lease<'a>, need: Need) -> Result<Arc<Basis>> {
+        self.source.sessions.basis(lease, &self.stream.target, need).await
+    }
+
+    /// The snapshot that partitions are read in; none where each has its own.
+    fn snapshot<'b>(&self, basis: &'b Basis) -> Option<&'b str> {
+        basis.snapshot().filter(|_| self.is_session())
     }
 
     fn finished(
         &self,
-        session: &Session,
+        snapshot: Option<&str>,
         partitions: Vec<Planned<Partition>>,
         next: State,
         mode: &str,
     ) -> Plan<Partition, State> {
-        let snapshot = session.snapshot_id();
-        self.source.sessions.planned(&self.stream.target, snapshot.as_deref(), partitions.len());
+        self.source.sessions.planned(&self.stream.target, snapshot, partitions.len());
         Plan {
             partitions,
             next,
             max_in_flight: NonZeroUsize::new(self.source.sessions.connections()),
-            grain: if self.is_shared() { Grain::Plan } else { Grain::Partition },
+            grain: if self.is_session() { Grain::Plan } else { Grain::Partition },
             mode: mode.to_owned(),
             window: None,
             notes: Vec::new(),
@@ -174,14 +179,14 @@ impl<'a> Planning<'a> {
     }
 }
 
-fn planned(base: &Partition, snapshot: Option<String>, parts: Vec<Part>) -> Vec<Planned<Partition>> {
+fn planned(base: &Partition, snapshot: Option<&str>, parts: Vec<Part>) -> Vec<Planned<Partition>> {
     let partition = |part: Part| {
         let leaves = if part.leaf.is_some() { None } else { base.leaves.clone() };
         let partition = Partition {
             leaf: part.leaf,
             leaves,
             range: part.range,
-            snapshot: snapshot.clone(),
+            snapshot: snapshot.map(str::to_owned),
             ..base.clone()
         };
         Planned::new(partition).sized(part.rows, part.bytes)
@@ -189,16 +194,13 @@ fn planned(base: &Partition, snapshot: Option<String>, parts: Vec<Part>) -> Vec<
     parts.into_iter().map(partition).collect()
 }
 
-impl Session {
-    fn snapshot_id(&self) -> Option<String> {
-        self.snapshot.as_ref().map(|snapshot| snapshot.id.clone())
-    }
-}
-
-/// The relation itself. Servers before 13 check the rights on every table below a locked one.
+/// The relation itself. To lock it locks all below it, for which servers before 13 want a right on
+/// each, and all of them have a table of locks of limited size.
 fn table(relation: &Relation) -> Table {
+    const MOST: usize = 32;
     let is_table = matches!(relation.kind, StreamKind::Table | StreamKind::PartitionedTable);
-    let lockable = is_table && relation.whole && relation.leaves.iter().all(|leaf| leaf.readable);
+    let below = relation.leaves.len() <= MOST && relation.leaves.iter().all(|leaf| leaf.readable);
+    let lockable = is_table && relation.whole && below;
     Table { schema: relation.schema.clone(), name: relation.name.clone(), oid: relation.oid, lockable }
 }
 

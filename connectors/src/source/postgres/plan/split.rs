@@ -63,10 +63,14 @@ impl Split {
         Ok(Self { parts, bytes: (!relation.leaves.is_empty()).then_some(bytes), is_whole })
     }
 
+    /// Whether so many rows are better read in several parts.
+    pub(super) fn is_worth_it(&self, estimate: &Estimate) -> bool {
+        !self.parts.is_empty() && (self.is_whole || estimate.share >= LARGE_SHARE)
+    }
+
     /// The parts, largest first. Where the sessions do not share a snapshot, it is one.
     pub(super) fn parts(self, is_shared: bool, estimate: &Estimate) -> Vec<Part> {
-        let is_worth_it = self.is_whole || estimate.share >= LARGE_SHARE;
-        if self.parts.is_empty() || !is_shared || !is_worth_it {
+        if !is_shared || !self.is_worth_it(estimate) {
             let bytes = self.bytes.map(|bytes| scaled(bytes, estimate.share));
             return vec![Part { rows: estimate.rows, bytes, ..Part::default() }];
         }

@@ -164,3 +164,21 @@ async fn files_that_hold_no_certificates_are_named() {
         );
     }
 }
+
+#[tokio::test]
+async fn encryption_may_begin_at_once() {
+    let tls = Tls::new();
+    let newer = lab::Binaries::all().into_iter().find(|binaries| binaries.has_tls() && binaries.major() >= 17);
+    let old = Cluster::start(Options::default().tls(&tls));
+    let settings = json!({ "sslrootcert": tls.authority_path(), "sslnegotiation": "direct" });
+    if old.major() < 17 {
+        let error = refused(with(&old.database(), settings.clone())).await;
+        assert_eq!(error.kind(), ErrorKind::Transient, "{}", told(&error));
+    }
+    let Some(newer) = newer else {
+        println!("not run: there is no PostgreSQL 17 or newer that speaks TLS");
+        return;
+    };
+    let cluster = Cluster::start(Options::default().tls(&tls).binaries(newer));
+    encrypted(with(&cluster.database(), settings)).await.unwrap();
+}

@@ -1,0 +1,335 @@
+//! The sessions of a sync: those that keep a snapshot, and those that read in it.
+//!
+//! All streams of a sync share a snapshot, made by the first one that is planned. A stream gets a
+//! younger one where the shared one does not do: it was made without a barrier, before a value that
+//! must be settled was seen, or a table was rewritten since. Such an older snapshot is let go once
+//! what was planned in it is read.
+//!
+//! No more than `connections` sessions are open on the server that is read from; each has a slot. The
+//! session that keeps a snapshot reads in it too while no other slot is free.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt;
+use protocol::{Error, Result};
+use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit};
+
+use super::answer::{ask, ask_one, unexpected};
+use super::barrier::Barrier;
+use super::connect::{Client, Connector};
+use super::error::SQLSTATE;
+use super::replica;
+use super::snapshot::{Basis, Need, Snapshot, begin, locked, lost, named};
+
+/// What a sync keeps open.
+pub(super) struct Sessions {
+    connector: Arc<Connector>,
+    connections: usize,
+    barrier_wait: Duration,
+    /// What the next stream's plan is based on, if it does.
+    current: Turns<Option<Arc<Basis>>>,
+    snapshots: Mutex<HashMap<String, Arc<Snapshot>>>,
+    idle: Mutex<Vec<Reader>>,
+}
+
+/// A session that reads.
+struct Reader {
+    client: Client,
+    /// The snapshot that its open transaction has imported.
+    inside: Option<String>,
+}
+
+/// A session and the right to use it. Dropping it ends the session.
+pub(super) struct Lease<'a> {
+    sessions: &'a Sessions,
+    reader: Reader,
+    slot: OwnedSemaphorePermit,
+}
+
+impl std::ops::Deref for Lease<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.reader.client
+    }
+}
+
+impl Lease<'_> {
+    /// Keeps the session for the next one who needs it.
+    pub(super) fn give_back(self) {
+        locked(&self.sessions.idle).push(self.reader);
+    }
+}
+
+impl Sessions {
+    pub(super) fn new(connector: Arc<Connector>, connections: usize, barrier_wait: Duration) -> Self {
+        Self {
+            connector,
+            connections,
+            barrier_wait,
+            current: Turns::new(None),
+            snapshots: Mutex::default(),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Most partitions that can be read at once.
+    pub(super) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// A session outside of any transaction. Waits for a slot.
+    pub(super) async fn lease(&self) -> Result<Lease<'_>> {
+        let slot = self.connector.slot().await;
+        self.session(slot, None).await
+    }
+
+    /// A session for whoever holds `slot`: one that is inside `snapshot` already, or any.
+    async fn session(&self, slot: OwnedSemaphorePermit, snapshot: Option<&str>) -> Result<Lease<'_>> {
+        let reader = {
+            let mut idle = locked(&self.idle);
+            idle.retain(|reader| !reader.client.is_closed());
+            let inside = idle.iter().position(|reader| reader.inside.as_deref() == snapshot);
+            let at = inside.or(idle.len().checked_sub(1));
+            at.map(|at| idle.swap_remove(at))
+        };
+        let mut reader = match reader {
+            Some(reader) => reader,
+            None => Reader { client: self.connector.reader().await?, inside: None },
+        };
+        if reader.inside.is_some() && reader.inside.as_deref() != snapshot {
+            run(&reader.client, "ROLLBACK").await?;
+            reader.inside = None;
+        }
+        Ok(Lease { sessions: self, reader, slot })
+    }
+
+    /// What a plan for `target` can be based on: what others are, or something new, for which `lease`
+    /// may be used up. What was planned for `target` before is not read any more.
+    pub(super) async fn basis<'a>(
+        &'a self,
+        lease: Lease<'a>,
+        target: &str,
+        mut need: Need,
+    ) -> Result<Arc<Basis>> {
+        need.shared &= self.connections > 1;
+        let mut current = self.current.lock().await;
+        self.planned(target, None, 0);
+        let basis = match current.as_ref().filter(|basis| basis.does(need)) {
+            Some(basis) => {
+                lease.give_back();
+                Arc::clone(basis)
+            }
+            None => Arc::new(self.make(lease, need).await?),
+        };
+        // One without a snapshot does not take the place of one that others can share.
+        if basis.snapshot.is_some() || current.as_ref().is_none_or(|current| current.snapshot.is_none()) {
+            *current = Some(Arc::clone(&basis));
+        }
+        // Holds the snapshot until the stream's partitions are known.
+        self.planned(target, basis.snapshot(), 1);
+        Ok(basis)
+    }
+
+    async fn make(&self, lease: Lease<'_>, need: Need) -> Result<Basis> {
+        let barrier = if need.barrier { Some(self.barrier(&lease).await?) } else { None };
+        let snapshot = if need.shared && self.has_room() {
+            self.export(lease).await?
+        } else {
+            lease.give_back();
+            None
+        };
+        Ok(Basis { barrier, snapshot })
+    }
+
+    async fn barrier(&self, reader: &Client) -> Result<Barrier> {
+        if !self.connector.has_replica() {
+            return Barrier::make(reader, self.barrier_wait).await;
+        }
+        let primary = self.connector.primary().await?;
+        let barrier = Barrier::make(&primary, self.barrier_wait).await?;
+        replica::catch_up(&primary, reader, &barrier.server).await?;
+        Ok(barrier)
+    }
+
+    /// Whether one more session may keep a snapshot: one slot at least is left to others. Lets go the
+    /// snapshots that nothing is left to be read in.
+    fn has_room(&self) -> bool {
+        let mut snapshots = locked(&self.snapshots);
+        snapshots.retain(|_, snapshot| {
+            let is_used = !snapshot.is_lost() && snapshot.left() > 0;
+            if !is_used {
+                snapshot.lose();
+            }
+            is_used
+        });
+        let kept = snapshots.len();
+        locked(&self.idle)
+            .retain(|reader| reader.inside.as_ref().is_none_or(|inside| snapshots.contains_key(inside)));
+        kept + 1 < self.connections
+    }
+
+    /// Makes `lease` keep a snapshot. Some that speak PostgreSQL's protocol export none.
+    async fn export(&self, lease: Lease<'_>) -> Result<Option<Arc<Snapshot>>> {
+        const WHAT: &str = "could not export a snapshot";
+        let sql = format!("{}; SELECT pg_export_snapshot(); {}", begin(&lease, None), named());
+        let id = match ask_one(&lease, WHAT, &sql).await {
+            Ok(row) => row.text(0).ok_or_else(|| unexpected(WHAT))?.to_owned(),
+            Err(error) if matches!(error.context_value(SQLSTATE), Some("0A000" | "42883" | "55000")) => {
+                run(&lease, "ROLLBACK").await?;
+                lease.give_back();
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let Lease { reader, slot, .. } = lease;
+        let snapshot = Snapshot::kept(id.clone(), reader.client, slot);
+        locked(&self.snapshots).insert(id, Arc::clone(&snapshot));
+        Ok(Some(snapshot))
+    }
+
+    /// Notes how many partitions are planned for `target` in `snapshot`, and that none are in any other.
+    pub(super) fn planned(&self, target: &str, snapshot: Option<&str>, partitions: usize) {
+        for (id, kept) in locked(&self.snapshots).iter() {
+            kept.plan(target, if snapshot == Some(id.as_str()) { partitions } else { 0 });
+        }
+    }
+
+    /// Notes that one partition for `target` was read.
+    pub(super) fn read(&self, target: &str, snapshot: Option<&str>) {
+        if let Some(snapshot) = snapshot.and_then(|id| self.kept(id)) {
+            snapshot.read(target);
+        }
+    }
+
+    fn kept(&self, id: &str) -> Option<Arc<Snapshot>> {
+        locked(&self.snapshots).get(id).cloned()
+    }
+
+    /// No stream shall be planned in this snapshot any more.
+    pub(super) async fn retire(&self, id: &str) {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|basis| basis.snapshot() == Some(id)) {
+            *current = None;
+        }
+    }
+
+    /// A session in a transaction that sees `snapshot`, or one of its own. Waits until one is free.
+    ///
+    /// Fails with [`Stale`](protocol::ErrorKind::Stale) when the snapshot is gone.
+    pub(super) async fn turn(&self, snapshot: Option<&str>) -> Result<Turn<'_>> {
+        let Some(id) = snapshot else {
+            return Turn::enter(self.lease().await?, None).await;
+        };
+        let snapshot = self.kept(id).filter(|snapshot| !snapshot.is_lost()).ok_or_else(lost)?;
+        // To open a session for the last partition would take longer than to wait for this one.
+        let is_last = snapshot.left() <= 1 && locked(&self.idle).is_empty();
+        let keeper = Arc::clone(&snapshot.client);
+        if is_last && let Ok(client) = Arc::clone(&keeper).try_lock_owned() {
+            return Ok(Turn(Some(Held::Keeper { snapshot, client })));
+        }
+        let slot = if let Some(slot) = self.connector.slot().now_or_never() {
+            slot
+        } else {
+            tokio::select! {
+                biased;
+                client = keeper.lock_owned() => return Ok(Turn(Some(Held::Keeper { snapshot, client }))),
+                slot = self.connector.slot() => slot,
+            }
+        };
+        Turn::enter(self.session(slot, Some(id)).await?, Some(id)).await
+    }
+
+    /// Whether partitions in this snapshot can't be read any more.
+    pub(super) fn is_lost(&self, id: &str) -> bool {
+        self.kept(id).is_none_or(|snapshot| snapshot.is_lost())
+    }
+
+    /// Ends all sessions that nobody is using.
+    pub(super) async fn close(&self) {
+        *self.current.lock().await = None;
+        locked(&self.snapshots).clear();
+        locked(&self.idle).clear();
+    }
+}
+
+/// A session that is inside its transaction. Dropping it before [`finish`](Self::finish) ends the
+/// session, and with it the snapshot if it is the one that keeps it.
+pub(super) struct Turn<'a>(Option<Held<'a>>);
+
+enum Held<'a> {
+    Lease(Box<Lease<'a>>),
+    Keeper { snapshot: Arc<Snapshot>, client: OwnedMutexGuard<Client> },
+}
+
+const TAKEN: &str = "it is taken only when the turn ends";
+
+impl std::ops::Deref for Turn<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        match self.0.as_ref().expect(TAKEN) {
+            Held::Lease(lease) => lease,
+            Held::Keeper { client, .. } => client,
+        }
+    }
+}
+
+impl std::ops::DerefMut for Turn<'_> {
+    fn deref_mut(&mut self) -> &mut Client {
+        match self.0.as_mut().expect(TAKEN) {
+            Held::Lease(lease) => &mut lease.reader.client,
+            Held::Keeper { client, .. } => client,
+        }
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// Begins a transaction in `snapshot`, unless the session is in it already, or in one of its own.
+    async fn enter(mut lease: Lease<'a>, snapshot: Option<&str>) -> Result<Self> {
+        if snapshot.is_none() || lease.reader.inside.as_deref() != snapshot {
+            let mut sql = begin(&lease, snapshot);
+            if snapshot.is_some() {
+                sql = format!("{sql}; {}", named());
+            }
+            run(&lease, &sql).await.map_err(|error| import_failed(error, snapshot))?;
+            lease.reader.inside = snapshot.map(str::to_owned);
+        }
+        Ok(Self(Some(Held::Lease(Box::new(lease)))))
+    }
+
+    /// Ends what was read. The session goes on to serve others.
+    pub(super) async fn finish(mut self) -> Result<()> {
+        if let Some(Held::Lease(lease)) = &self.0
+            && lease.reader.inside.is_none()
+        {
+            run(lease, "COMMIT").await?;
+        }
+        if let Some(Held::Lease(lease)) = self.0.take() {
+            lease.give_back();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(Held::Keeper { snapshot, .. }) = &self.0 {
+            snapshot.lose();
+        }
+    }
+}
+
+/// The server says in several ways that there is no such snapshot.
+fn import_failed(error: Error, snapshot: Option<&str>) -> Error {
+    match error.context_value(SQLSTATE) {
+        Some("22023" | "42704" | "0A000" | "55000") if snapshot.is_some() => lost().with_source(error),
+        _ => error,
+    }
+}
+
+async fn run(client: &Client, sql: &str) -> Result<()> {
+    ask(client, "could not begin or end a transaction", sql).await.map(drop)
+}
