@@ -5,3 +5,4 @@ mod faults;
 mod support;
 mod sync;
 mod tidy;
+mod types;

@@ -1,0 +1,5 @@
+//! Values: what PyArrow and DuckDB read from the files is what PostgreSQL prints.
+
+mod case;
+mod compare;
+mod golden;
