@@ -12,7 +12,7 @@ use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{Partition, Table};
 use super::session::Turn;
-use super::snapshot::{lost, named};
+use super::snapshot::named;
 use super::{Postgres, discover};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
