@@ -123,7 +123,7 @@ async fn give_up(store: &Store, target: &Target, commit: &Commit, winner: &Manif
         commit.files.iter().filter(|file| !taken.contains(file.path.as_str())).cloned().collect();
     if let Err(error) = store.discard(&target.layout, &mine).await {
         tracing::warn!(
-            target = target.layout.target,
+            target_name = target.layout.target,
             error = format!("{error:#}"),
             "files of a commit that came too late were not removed"
         );

@@ -16,7 +16,7 @@ use protocol::{Result, StagedFile};
 
 use super::Directory;
 use super::blocking::{blocking, names, remove_file};
-use super::directory::{Placement, TEMPORARY};
+use super::directory::{Placement, STAGED, TEMPORARY};
 use super::run::{Ended, PREFIX};
 use crate::destination::parquet::error;
 use crate::destination::parquet::layout::{Layout, metadata_root};
@@ -86,7 +86,7 @@ impl Directory {
                 if name.starts_with(PREFIX) {
                     if let Some(ended) = Ended::of(path) {
                         ended.clear(|name, path| {
-                            !name.ends_with(".parquet") || !sweep.unfinished || is_old(path)
+                            !name.ends_with(STAGED) || !sweep.unfinished || is_old(path)
                         })?;
                     }
                 } else if taken_by(&name).is_some_and(|sequence| sequence <= sweep.sequence)
@@ -111,7 +111,7 @@ impl Directory {
 
 /// The commit that adopted a staged file of that name.
 fn taken_by(name: &str) -> Option<u64> {
-    name.strip_suffix(".parquet")?.split_once('-')?.0.parse().ok()
+    name.strip_suffix(STAGED)?.split_once('-')?.0.parse().ok()
 }
 
 fn is_old(path: &Path) -> bool {
