@@ -15,6 +15,7 @@ const LARGEST_FILE: ByteSize = ByteSize::mib(5 << 20);
 pub struct Config {
     /// Where the files go: a local directory (`./lake`, `file:///srv/lake`) or a bucket and a prefix
     /// (`s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`).
+    #[schemars(extend("format" = "path"))]
     pub(super) url: String,
     /// Address of an S3 service other than AWS: `https://s3.example.com`.
     #[serde(default)]
@@ -41,6 +42,7 @@ pub struct Config {
     pub(super) allow_http: bool,
     /// Certificates (PEM) of authorities to trust besides those of the system.
     #[serde(default)]
+    #[schemars(extend("format" = "path"))]
     pub(super) ca_file: Option<PathBuf>,
     /// Key of AWS KMS that objects are encrypted with (SSE-KMS); left out, what the bucket does by default.
     #[serde(default)]
