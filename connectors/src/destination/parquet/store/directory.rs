@@ -148,7 +148,9 @@ impl Directory {
         let folder = self.path(&layout.stage());
         let run = run.clone();
         let name = blocking(move || run.open(&folder)).await?;
-        let temp = format!("{name}/{}{STAGED}", Uuid::now_v7().simple());
+        // The same sequence and random number as the file will be seen by.
+        let file = path.rsplit('/').next().unwrap_or(&path);
+        let temp = format!("{name}/{}{STAGED}", file.strip_suffix(".parquet").unwrap_or(file));
         let place = self.path(&format!("{}/{temp}", layout.stage()));
         stage::local::LocalWriter::create(path, temp, place).await
     }
