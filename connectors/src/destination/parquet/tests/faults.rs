@@ -55,16 +55,29 @@ async fn files_of_a_commit_without_an_answer_are_kept_and_it_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_refused_commit_lets_its_files_be_discarded() {
+async fn a_refused_commit_removes_its_files() {
     let place = InMemory::new();
     let mut process = Process::start(place.destination()).await;
-    let file = process.stage(&[1]).await.unwrap();
-    let commit = process.next(vec![file.clone()]);
-    place.0.fail(Call::Put, "manifest", Fault::Forbidden, 9);
+    let commit = process.next(vec![process.stage(&[1]).await.unwrap()]);
+    place.0.fail(Call::Put, "manifest", Fault::Forbidden, 1);
     let error = refused(process.commit(&commit).await);
     assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}");
-    process.prepared.stage.discard(&[file]).await.unwrap();
+    assert_eq!(place.0.open_uploads(), 0);
     assert_eq!(place.destination().head("public.orders").await.unwrap().sequence, 0);
+}
+
+#[tokio::test]
+async fn a_refusal_that_can_t_be_looked_into_keeps_the_files() {
+    let place = InMemory::new();
+    let mut process = Process::start(place.destination()).await;
+    let commit = process.next(vec![process.stage(&[1]).await.unwrap()]);
+    // Credentials that expire after a first attempt took effect look like this.
+    place.0.fail(Call::Put, "manifest", Fault::Forbidden, 1);
+    place.0.fail(Call::Get, "manifest", Fault::Forbidden, 1);
+    let error = refused(process.commit(&commit).await);
+    assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}");
+    refused(process.prepared.stage.discard(&commit.files).await);
+    assert_eq!(place.0.open_uploads(), 1);
 }
 
 #[tokio::test]
