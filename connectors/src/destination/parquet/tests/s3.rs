@@ -117,6 +117,47 @@ async fn a_missing_bucket_is_a_mistake_in_the_configuration() {
     }
 }
 
+/// The second commit of `public.orders` as a process leaves it that is killed right after the manifest.
+async fn killed_after_the_manifest(place: &Place) -> (Parquet, Layout, Manifest) {
+    let parquet = place.open().await.unwrap();
+    let mut process = Process::start(place.open().await.unwrap()).await;
+    process.load(&[1]).await;
+    let files = vec![process.stage(&[2]).await.unwrap(), process.stage(&[3, 4]).await.unwrap()];
+    let layout = Layout::new("public.orders").unwrap();
+    let before = head::commit(&parquet.store, &layout, 1).await.unwrap();
+    let parent = Some(Parent { sequence: 1, sha256: before.checksum.clone() });
+    let mut manifest = Manifest { sequence: 2, parent, id: CommitId::new(), files, ..before };
+    let document = manifest.seal().unwrap();
+    parquet.store.create(&layout.manifest(2), document).await.unwrap();
+    (parquet, layout, manifest)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_roll_one_commit_forward_at_once() {
+    let place = Place::new();
+    killed_after_the_manifest(&place).await;
+    assert_eq!(place.read("public.orders").await, [1]);
+    let starts = (0..4).map(|_| async { Process::start(place.open().await.unwrap()).await });
+    for process in futures::future::join_all(starts).await {
+        assert_eq!(process.prepared.head.sequence, 2);
+    }
+    let mut seen = place.read("public.orders").await;
+    seen.sort_unstable();
+    assert_eq!(seen, [1, 2, 3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_a_rule_of_the_bucket_aborted_are_named() {
+    let place = Place::new();
+    let (parquet, layout, manifest) = killed_after_the_manifest(&place).await;
+    let lost = &manifest.files[1];
+    parquet.store.discard(&layout, std::slice::from_ref(lost)).await.unwrap();
+    let error = refused(Process::started(parquet, WriteMode::Append).await);
+    assert_eq!(error.kind(), ErrorKind::Data, "{error:?}");
+    assert!(error.message().contains(&lost.path) && error.message().contains("with 2 rows"), "{error:?}");
+    assert_eq!(place.open().await.unwrap().head("public.orders").await.unwrap().sequence, 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_head_is_found_behind_many_commits() {
     const MANY: u64 = 1_203;
