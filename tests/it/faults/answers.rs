@@ -85,7 +85,7 @@ async fn a_store_that_vanishes_right_after_the_commit_is_settled_by_the_next_syn
     };
     let (mut ledger, bucket, _proxy) = through(rule).await;
     ledger.project.configuration()["connections"]["db_to_lake"]["retries"] = json!(0);
-    ledger.project.configuration()["destinations"]["lake"]["request_timeout_seconds"] = json!(5);
+    ledger.project.configuration()["destinations"]["lake"]["request_timeout"] = json!("5s");
     let watch = ledger.lake.watch();
     let report = ledger.project.sync_exits(75);
     let error = super::refusal::error_of(&report);

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::support::{Fate, Gate, Ledger, Proxy, Request, Running, until};
 
-const ROUNDS: u32 = 12;
+const ROUNDS: u32 = 8;
 
 /// A printed seed, so that a failure can be had again.
 fn random(test: &str) -> fastrand::Rng {
@@ -172,7 +172,9 @@ async fn a_kill_between_stage_and_commit_in_a_directory_leaves_the_old_state() {
     ledger.lake.ids().await;
     ledger.fast();
     watch.end();
-    // The filter's state is another: what is asserted is that no row is lost or doubled.
+    // The file might belong to a sync that is about to commit: it goes once its number is taken.
+    ledger.add(1).await;
+    ledger.project.sync();
     ledger.recovers().await;
 }
 
