@@ -21,7 +21,7 @@ async fn a_misspelt_key_is_found_where_it_stands_and_nothing_moves() {
     );
     let place = Place::with(&yaml);
     let ran = place.run(&["sync", "--output", "json"]).exits(78);
-    let ran = ran.says("tidegate.yaml:15:9").says("curser").says("did you mean `cursor`?");
+    let ran = ran.says("tidegate.yaml:15:9").says("curser").says("did you mean \"cursor\"?");
     let problem = &ran.json()["problems"][0];
     assert_eq!((&problem["line"], &problem["column"]), (&json!(15), &json!(9)), "{problem}");
     assert!(!ran.stderr.contains(&url), "{}", ran.stderr);

@@ -66,7 +66,8 @@ async fn commits_that_are_gone_are_no_reason_to_load_everything_again() {
     let aside = ledger.project.path("aside");
     fs::rename(&folder, &aside).unwrap();
     ledger.fails(78, &["the commits in", "are gone", "restore the commits"]);
-    fs::remove_dir_all(&folder).unwrap();
+    assert!(!folder.join("public.ledger/manifest").exists(), "a new history was begun");
+    let _ = fs::remove_dir_all(&folder);
     fs::rename(&aside, &folder).unwrap();
     // A gap is seen as well.
     let first = path.with_file_name("00000001.json");

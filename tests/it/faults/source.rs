@@ -82,7 +82,7 @@ async fn a_role_without_rights_is_told_the_grant_to_run() {
     let mut ledger = synced().await;
     let role = ledger.database.role("reader", "");
     let url = ledger.database.url_of(&role);
-    let grant = format!("GRANT SELECT ON public.ledger TO {}", role.name);
+    let grant = format!("GRANT SELECT ON \"public\".\"ledger\" TO \"{}\"", role.name);
     let document = ledger.refuses(
         |it| it["sources"]["db"]["url"] = json!(url),
         77,

@@ -72,6 +72,11 @@ impl Ledger {
         self.stream()["filter"] = json!(format!("id % {every} <> 0 OR pg_sleep({seconds}) IS NOT NULL"));
     }
 
+    /// Takes that back.
+    pub(crate) fn fast(&mut self) {
+        self.stream().as_object_mut().expect("a stream has settings").remove("filter");
+    }
+
     /// The settings of the stream.
     pub(crate) fn stream(&mut self) -> &mut Value {
         &mut self.project.configuration()["connections"]["db_to_lake"]["streams"][0]

@@ -92,7 +92,10 @@ impl Project {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         // JSON is YAML too.
         let text = serde_json::to_string_pretty(&self.configuration).expect("JSON is written");
-        self.place.write("tidegate.yaml", &text);
+        // Others that were started may be reading it.
+        if std::fs::read_to_string(self.place.path("tidegate.yaml")).ok().as_ref() != Some(&text) {
+            self.place.write("tidegate.yaml", &text);
+        }
         self.place.command(arguments)
     }
 

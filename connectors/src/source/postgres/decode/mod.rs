@@ -14,6 +14,7 @@ mod nested;
 mod numeric;
 mod primitive;
 mod temporal;
+mod validity;
 mod variable;
 mod wide;
 mod wire;
@@ -249,7 +250,7 @@ impl Decoder {
     #[inline]
     fn fields(&mut self, first: usize, input: &[u8]) -> Result<usize> {
         let mut at = 0;
-        for (number, builder) in self.builders.iter_mut().enumerate().skip(first) {
+        for (number, builder) in (first..).zip(&mut self.builders[first..]) {
             let Some((length, rest)) = input[at..].split_first_chunk::<LENGTH_BYTES>() else {
                 (self.next, self.wanted) = (Item::Field(number), LENGTH_BYTES);
                 return Ok(at);

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, ListArray, MapArray, StructArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 
 use super::builder::Builder;
 use super::context::{Context, Instead};
 use super::fault::{Fault, Reason};
 use super::primitive::renew;
+use super::validity::Validity;
 use super::variable::Variable;
 use super::wire::{take, take_value};
 
@@ -20,12 +21,12 @@ const MAX_DIMENSIONS: i32 = 6;
 #[derive(Debug)]
 struct Ends {
     offsets: Vec<i32>,
-    nulls: NullBufferBuilder,
+    validity: Validity,
 }
 
 impl Ends {
     fn new() -> Self {
-        Self { offsets: vec![0], nulls: NullBufferBuilder::new(0) }
+        Self { offsets: vec![0], validity: Validity::default() }
     }
 
     fn len(&self) -> usize {
@@ -34,17 +35,17 @@ impl Ends {
 
     fn push(&mut self, end: usize) -> Result<(), Fault> {
         self.offsets.push(i32::try_from(end).map_err(|_| Fault::TooLong)?);
-        self.nulls.append_non_null();
         Ok(())
     }
 
     fn push_null(&mut self) {
-        self.offsets.push(self.offsets[self.len()]);
-        self.nulls.append_null();
+        let len = self.len();
+        self.validity.set_null(len);
+        self.offsets.push(self.offsets[len]);
     }
 
-    fn finish(&mut self) -> (OffsetBuffer<i32>, Option<arrow_buffer::NullBuffer>) {
-        let nulls = self.nulls.finish();
+    fn finish(&mut self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
+        let nulls = self.validity.finish(self.len());
         let offsets = renew(&mut self.offsets);
         self.offsets.push(0);
         (OffsetBuffer::new(ScalarBuffer::from(offsets)), nulls)
@@ -116,13 +117,13 @@ impl Lists {
 #[derive(Debug)]
 pub(super) struct Structs {
     attributes: Vec<Builder>,
-    nulls: NullBufferBuilder,
+    validity: Validity,
     len: usize,
 }
 
 impl Structs {
     pub(super) fn new(attributes: Vec<Builder>) -> Self {
-        Self { attributes, nulls: NullBufferBuilder::new(0), len: 0 }
+        Self { attributes, validity: Validity::default(), len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -145,7 +146,6 @@ impl Structs {
                 None => attribute.append_null(),
             }
         }
-        self.nulls.append_non_null();
         self.len += 1;
         if bytes.is_empty() { Ok(()) } else { Err(Fault::Malformed) }
     }
@@ -154,13 +154,12 @@ impl Structs {
         for attribute in &mut self.attributes {
             attribute.append_null();
         }
-        self.nulls.append_null();
+        self.validity.set_null(self.len);
         self.len += 1;
     }
 
     pub(super) fn finish(&mut self, fields: &Fields) -> Result<ArrayRef, ArrowError> {
-        let nulls = self.nulls.finish();
-        self.len = 0;
+        let nulls = self.validity.finish(std::mem::take(&mut self.len));
         let arrays = self
             .attributes
             .iter_mut()

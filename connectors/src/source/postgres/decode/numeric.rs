@@ -4,7 +4,6 @@
 //! trailing zero digits are left out.
 
 use super::fault::Fault;
-use super::wire::take;
 
 /// Decimal digits in one digit of the wire.
 pub(super) const DIGIT: i32 = 4;
@@ -37,16 +36,14 @@ pub(super) struct Finite<'a> {
 
 impl<'a> Numeric<'a> {
     #[inline]
-    pub(super) fn parse(mut bytes: &'a [u8]) -> Result<Self, Fault> {
-        let count: u16 = take(&mut bytes)?;
-        let weight: i16 = take(&mut bytes)?;
-        let sign: u16 = take(&mut bytes)?;
-        let scale: u16 = take(&mut bytes)?;
-        let (digits, rest) = bytes.as_chunks::<2>();
-        if digits.len() != usize::from(count) || !rest.is_empty() {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let (header, digits) = bytes.split_first_chunk::<8>().ok_or(Fault::Malformed)?;
+        let [c0, c1, w0, w1, s0, s1, d0, d1] = *header;
+        let (digits, rest) = digits.as_chunks::<2>();
+        if digits.len() != usize::from(u16::from_be_bytes([c0, c1])) || !rest.is_empty() {
             return Err(Fault::Malformed);
         }
-        let negative = match sign {
+        let negative = match u16::from_be_bytes([s0, s1]) {
             0 => false,
             NEGATIVE => true,
             NAN => return Ok(Self::Nan),
@@ -54,6 +51,7 @@ impl<'a> Numeric<'a> {
             NEGATIVE_INFINITE => return Ok(Self::Infinite { negative: true }),
             _ => return Err(Fault::Malformed),
         };
+        let (weight, scale) = (i16::from_be_bytes([w0, w1]), u16::from_be_bytes([d0, d1]));
         Ok(Self::Finite(Finite { negative, digits, weight: i32::from(weight), scale }))
     }
 

@@ -3,22 +3,23 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray};
-use arrow_buffer::{BooleanBufferBuilder, NullBufferBuilder};
+use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::DataType;
 
 use super::fault::Fault;
+use super::validity::Validity;
 use super::wire::FromWire;
 
 /// Values of one Arrow type and their validity.
 #[derive(Debug)]
 pub(super) struct Primitive<T: ArrowPrimitiveType> {
     values: Vec<T::Native>,
-    nulls: NullBufferBuilder,
+    validity: Validity,
 }
 
 impl<T: ArrowPrimitiveType> Primitive<T> {
     pub(super) fn new() -> Self {
-        Self { values: Vec::new(), nulls: NullBufferBuilder::new(0) }
+        Self { values: Vec::new(), validity: Validity::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -28,13 +29,12 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
     #[inline]
     pub(super) fn push(&mut self, value: T::Native) {
         self.values.push(value);
-        self.nulls.append_non_null();
     }
 
     #[inline]
     pub(super) fn push_null(&mut self) {
+        self.validity.set_null(self.values.len());
         self.values.push(T::Native::default());
-        self.nulls.append_null();
     }
 
     /// Appends a value whose wire form is the Arrow form but for the order of its bytes.
@@ -49,7 +49,7 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
 
     pub(super) fn finish(&mut self, data_type: &DataType) -> ArrayRef {
         let values = renew(&mut self.values);
-        let nulls = self.nulls.finish();
+        let nulls = self.validity.finish(values.len());
         Arc::new(PrimitiveArray::<T>::new(values.into(), nulls).with_data_type(data_type.clone()))
     }
 }
@@ -58,12 +58,12 @@ impl<T: ArrowPrimitiveType> Primitive<T> {
 #[derive(Debug)]
 pub(super) struct Boolean {
     values: BooleanBufferBuilder,
-    nulls: NullBufferBuilder,
+    validity: Validity,
 }
 
 impl Boolean {
     pub(super) fn new() -> Self {
-        Self { values: BooleanBufferBuilder::new(0), nulls: NullBufferBuilder::new(0) }
+        Self { values: BooleanBufferBuilder::new(0), validity: Validity::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -74,17 +74,16 @@ impl Boolean {
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let [byte] = bytes else { return Err(Fault::Malformed) };
         self.values.append(*byte != 0);
-        self.nulls.append_non_null();
         Ok(())
     }
 
     pub(super) fn append_null(&mut self) {
+        self.validity.set_null(self.values.len());
         self.values.append(false);
-        self.nulls.append_null();
     }
 
     pub(super) fn finish(&mut self) -> ArrayRef {
-        let nulls = self.nulls.finish();
+        let nulls = self.validity.finish(self.values.len());
         Arc::new(BooleanArray::new(self.values.finish(), nulls))
     }
 }

@@ -3,24 +3,25 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, FixedSizeBinaryArray, StringArray};
-use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::ArrowError;
 
 use super::context::Context;
 use super::fault::Fault;
 use super::primitive::renew;
+use super::validity::Validity;
 
 /// Values of any length. That texts are UTF-8 is checked for a whole batch at once.
 #[derive(Debug)]
 pub(super) struct Variable {
     values: Vec<u8>,
     offsets: Vec<i32>,
-    nulls: NullBufferBuilder,
+    validity: Validity,
 }
 
 impl Variable {
     pub(super) fn new() -> Self {
-        Self { values: Vec::new(), offsets: vec![0], nulls: NullBufferBuilder::new(0) }
+        Self { values: Vec::new(), offsets: vec![0], validity: Validity::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -51,7 +52,6 @@ impl Variable {
     fn end_value(&mut self) -> Result<(), Fault> {
         let end = i32::try_from(self.values.len()).map_err(|_| Fault::TooLong)?;
         self.offsets.push(end);
-        self.nulls.append_non_null();
         Ok(())
     }
 
@@ -80,13 +80,13 @@ impl Variable {
 
     #[inline]
     pub(super) fn append_null(&mut self) {
-        let end = self.offsets[self.offsets.len() - 1];
-        self.offsets.push(end);
-        self.nulls.append_null();
+        let len = self.len();
+        self.validity.set_null(len);
+        self.offsets.push(self.offsets[len]);
     }
 
-    fn parts(&mut self) -> (OffsetBuffer<i32>, Buffer, Option<arrow_buffer::NullBuffer>) {
-        let nulls = self.nulls.finish();
+    fn parts(&mut self) -> (OffsetBuffer<i32>, Buffer, Option<NullBuffer>) {
+        let nulls = self.validity.finish(self.len());
         let offsets = renew(&mut self.offsets);
         self.offsets.push(0);
         let values = Buffer::from_vec(renew(&mut self.values));
@@ -111,12 +111,12 @@ const UUID_BYTES: usize = 16;
 #[derive(Debug)]
 pub(super) struct Uuid {
     values: Vec<u8>,
-    nulls: NullBufferBuilder,
+    validity: Validity,
 }
 
 impl Uuid {
     pub(super) fn new() -> Self {
-        Self { values: Vec::new(), nulls: NullBufferBuilder::new(0) }
+        Self { values: Vec::new(), validity: Validity::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -127,17 +127,16 @@ impl Uuid {
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let bytes: &[u8; UUID_BYTES] = bytes.try_into().map_err(|_| Fault::Malformed)?;
         self.values.extend_from_slice(bytes);
-        self.nulls.append_non_null();
         Ok(())
     }
 
     pub(super) fn append_null(&mut self) {
+        self.validity.set_null(self.len());
         self.values.extend_from_slice(&[0; UUID_BYTES]);
-        self.nulls.append_null();
     }
 
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
-        let nulls = self.nulls.finish();
+        let nulls = self.validity.finish(self.len());
         let values = Buffer::from_vec(renew(&mut self.values));
         let width = i32::try_from(UUID_BYTES).expect("16 is an i32");
         Ok(Arc::new(FixedSizeBinaryArray::try_new(width, values, nulls)?))
