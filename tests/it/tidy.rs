@@ -37,7 +37,11 @@ fn texts() -> Vec<(String, String)> {
 }
 
 fn sources() -> Vec<(String, String)> {
-    texts().into_iter().filter(|(path, _)| path.ends_with(".rs")).collect()
+    texts().into_iter().filter(|(path, _)| has_extension(path, "rs")).collect()
+}
+
+fn has_extension(path: &str, wanted: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == wanted)
 }
 
 fn is_test(path: &str) -> bool {
@@ -138,7 +142,7 @@ fn starts_a_path(line: &str, folder: &str) -> bool {
 #[test]
 fn links_in_documents_lead_somewhere() {
     let mut broken = Vec::new();
-    for (path, text) in texts().iter().filter(|(path, _)| path.ends_with(".md")) {
+    for (path, text) in texts().iter().filter(|(path, _)| has_extension(path, "md")) {
         let folder = lab::root().join(path);
         let folder = folder.parent().unwrap_or(Path::new("/"));
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {

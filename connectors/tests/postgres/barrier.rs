@@ -171,3 +171,71 @@ async fn a_standby_alone_has_no_barrier() {
     assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
     assert!(error.advice().unwrap().contains("read_from"), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_procedure_that_commits_does_not_hold_back_what_it_has_committed() {
+    let database = Cluster::shared().database();
+    database
+        .execute(&format!(
+            "{TABLE} CREATE PROCEDURE fill() LANGUAGE plpgsql AS $$ BEGIN FOR i IN 1..60 LOOP \
+             INSERT INTO t VALUES (i); COMMIT; PERFORM pg_sleep(0.05); END LOOP; END $$"
+        ))
+        .await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let filling = tokio::spawn({
+        let client = database.client().await;
+        async move { client.batch_execute("CALL fill()").await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut rows = sync.rows().await;
+    assert!(!rows.is_empty() && !filling.is_finished());
+    filling.await.unwrap().unwrap();
+    rows.extend(sync.rows().await);
+    rows.sort();
+    rows.dedup();
+    assert_eq!(rows.len(), 60);
+}
+
+#[tokio::test]
+async fn transactions_of_one_message_are_waited_for() {
+    let database = Cluster::shared().database();
+    database.execute(TABLE).await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let chain = tokio::spawn({
+        let client = database.client().await;
+        // All three carry the time of the message.
+        let one = "BEGIN; SELECT pg_sleep(0.4); INSERT INTO t VALUES (1); COMMIT;";
+        async move { client.batch_execute(&one.repeat(3)).await }
+    });
+    let mut rows = 0;
+    while !chain.is_finished() {
+        rows += sync.rows().await.len();
+    }
+    chain.await.unwrap().unwrap();
+    assert_eq!(rows + sync.rows().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_subscriber_to_changes_holds_nothing_back() {
+    let cluster = Cluster::start(Options::default().logical());
+    let database = cluster.database();
+    database.execute(TABLE).await;
+    database.execute("CREATE PUBLICATION all_tables FOR ALL TABLES").await;
+    database.execute("SELECT pg_create_logical_replication_slot('changes', 'pgoutput')").await;
+    let mut subscriber = std::process::Command::new(cluster.binaries().program("pg_recvlogical"))
+        .args(["-d", &database.url(), "--slot", "changes", "--start", "-f", "/dev/null"])
+        .args(["-o", "proto_version=1", "-o", "publication_names=all_tables"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let running = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+    while database.value(running).await.as_deref() != Some("1") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    database.execute("INSERT INTO t VALUES (1)").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let rows = sync.rows().await;
+    subscriber.kill().unwrap();
+    subscriber.wait().unwrap();
+    assert_eq!(rows.len(), 1);
+}

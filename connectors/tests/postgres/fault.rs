@@ -49,6 +49,51 @@ async fn a_table_truncated_since_the_plan_is_planned_again() {
 }
 
 #[tokio::test]
+async fn one_of_many_partitions_truncated_since_the_plan_is_planned_again() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE t (id int) PARTITION BY RANGE (id); \
+             DO $$ BEGIN FOR i IN 0..39 LOOP \
+             EXECUTE format('CREATE TABLE t%s PARTITION OF t FOR VALUES FROM (%s) TO (%s)', i, i * 10, i * 10 + 10); \
+             END LOOP; END $$; INSERT INTO t SELECT generate_series(0, 399)",
+        )
+        .await;
+    let mut sync = Sync::full(&database, "public.t").await;
+    for (change, rows) in
+        [("TRUNCATE t7", 390), ("DROP TABLE t8", 380), ("ALTER TABLE t DETACH PARTITION t9", 370)]
+    {
+        let plan = sync.plan().await.unwrap();
+        database.execute(change).await;
+        match sync.read_all(&plan).await {
+            Ok(all) => assert_ne!(change, "TRUNCATE t7", "{} rows", all.len()),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Stale, "{error:?}"),
+        }
+        assert_eq!(sync.rows().await.len(), rows, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_partition_dropped_since_the_plan_is_planned_again() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE t (id int, pad text) PARTITION BY RANGE (id); \
+             CREATE TABLE one PARTITION OF t FOR VALUES FROM (0) TO (10000); \
+             CREATE TABLE two PARTITION OF t FOR VALUES FROM (10000) TO (20000); \
+             INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(0, 19999) i",
+        )
+        .await;
+    let mut sync = Sync::full(&database, "public.t").await;
+    let plan = sync.plan().await.unwrap();
+    assert!(plan.partitions.len() > 2);
+    database.execute("DROP TABLE two").await;
+    let error = sync.read_all(&plan).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stale, "{error:?}");
+    assert_eq!(sync.rows().await.len(), 10000);
+}
+
+#[tokio::test]
 async fn a_table_swapped_by_name_is_planned_again() {
     let database = Cluster::shared().database();
     database
@@ -154,6 +199,18 @@ async fn changed_columns_are_named() {
             assert!(error.message().contains("\"The Name\""), "{error:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_read_is_not_held() {
+    let database = Cluster::shared().database();
+    database.execute(LARGE).await;
+    let sync = Sync::full(&database, "public.t").await;
+    let plan = sync.plan().await.unwrap();
+    assert_eq!(sync.read_all(&plan).await.unwrap().len(), 30000);
+    // The snapshot is kept for other streams, the locks on this table are not.
+    database.execute("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE NOWAIT; COMMIT").await;
+    assert_eq!(sync.read_all(&plan).await.unwrap().len(), 30000);
 }
 
 #[tokio::test]

@@ -1,17 +1,17 @@
 //! Rounds of syncs among random transactions: every row once, whatever happens.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use lab::{Cluster, Database, Options};
+use lab::{Binaries, Cluster, Database, Options};
 use serde_json::json;
 
 use crate::harness::{Sync, open};
 
 const WRITERS: usize = 6;
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 20;
 
 /// Random transactions: some wait before they write, some in savepoints, some are rolled back, some
 /// are prepared first; stamps are rounded, so that many are the same.
@@ -55,7 +55,7 @@ async fn write(database: &Database, seed: u64, ids: Arc<AtomicI64>, stop: Arc<At
     }
 }
 
-async fn torture(sync: &mut Sync, database: &Database) {
+async fn torture(sync: &mut Sync, database: &Database, rounds: usize) {
     let seed = fastrand::u64(..1000) * 1000;
     println!("seed {seed}");
     // Stamps are rounded down by up to a millisecond.
@@ -66,7 +66,7 @@ async fn torture(sync: &mut Sync, database: &Database) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut times: HashMap<String, u32> = HashMap::new();
     let syncing = async {
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let plan = sync.plan().await.unwrap();
             let rows = sync.read_all(&plan).await.unwrap();
             sync.source.close().await;
@@ -99,14 +99,20 @@ async fn torture(sync: &mut Sync, database: &Database) {
 const TABLE: &str = "CREATE TABLE t (id int8, at timestamptz NOT NULL, n int8 GENERATED ALWAYS AS IDENTITY); CREATE INDEX ON t (at)";
 
 #[tokio::test]
-async fn a_role_without_rights_reads_every_row_once() {
-    let cluster = Cluster::start(Options::default());
-    let database = cluster.database();
-    database.execute(TABLE).await;
-    let role = database.role("reader", "GRANT SELECT ON t TO {role}");
-    let mut sync = Sync::full_of(open(&database.url_of(&role), json!({})).await, "public.t").await.by("at");
-    sync.stream.schema = Arc::new(sync.stream.schema.project(&[0]).unwrap());
-    torture(&mut sync, &database).await;
+async fn a_role_without_rights_reads_every_row_once_from_every_major() {
+    let majors: BTreeSet<u32> = Binaries::all().iter().map(Binaries::major).collect();
+    for major in majors {
+        let binaries = Binaries::of_major(major).unwrap();
+        let cluster = Cluster::start(Options::default().binaries(binaries));
+        let database = cluster.database();
+        database.execute(TABLE).await;
+        let role = database.role("reader", "GRANT SELECT ON t TO {role}");
+        let mut sync =
+            Sync::full_of(open(&database.url_of(&role), json!({})).await, "public.t").await.by("at");
+        sync.stream.schema = Arc::new(sync.stream.schema.project(&[0]).unwrap());
+        println!("PostgreSQL {major}");
+        torture(&mut sync, &database, ROUNDS / 2).await;
+    }
 }
 
 #[tokio::test]
@@ -116,7 +122,7 @@ async fn a_role_that_sees_statistics_reads_every_row_once() {
     database.execute(TABLE).await;
     let mut sync = Sync::incremental(&database, "public.t", "at").await;
     sync.stream.schema = Arc::new(sync.stream.schema.project(&[0]).unwrap());
-    torture(&mut sync, &database).await;
+    torture(&mut sync, &database, ROUNDS).await;
 }
 
 #[tokio::test]
@@ -126,7 +132,7 @@ async fn a_sequence_reads_every_row_once() {
     database.execute(TABLE).await;
     let mut sync = Sync::incremental(&database, "public.t", "n").await;
     sync.stream.schema = Arc::new(sync.stream.schema.project(&[0]).unwrap());
-    torture(&mut sync, &database).await;
+    torture(&mut sync, &database, ROUNDS).await;
 }
 
 #[tokio::test]
@@ -140,5 +146,5 @@ async fn a_standby_reads_every_row_once() {
     let source = open(&database.url(), json!({ "read_from": { "url": replica.url() } })).await;
     let mut sync = Sync::full_of(source, "public.t").await.by("at");
     sync.stream.schema = Arc::new(sync.stream.schema.project(&[0]).unwrap());
-    torture(&mut sync, &database).await;
+    torture(&mut sync, &database, ROUNDS).await;
 }

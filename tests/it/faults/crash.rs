@@ -2,8 +2,6 @@
 //! each row once.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +12,8 @@ use serde_json::json;
 use crate::support::{Fate, Gate, Ledger, Proxy, Request, Running, until};
 
 const ROUNDS: u32 = 8;
+/// The second commit of the ledger.
+const NEXT: &str = "lake/_tidegate/public.ledger/manifest/00000002.json";
 
 /// A printed seed, so that a failure can be had again.
 fn random(test: &str) -> fastrand::Rng {
@@ -132,25 +132,15 @@ async fn a_full_refresh_killed_around_its_commit_in_a_bucket_is_whole_in_the_end
 
 /// Brings a sync to a directory to the point where its files are staged and its commit is about to be
 /// created: a pipe stands where the commit shall be, and opening it waits for the sync.
-fn until_commit(ledger: &Ledger, release: impl FnOnce()) -> (Running, fs::File) {
+async fn until_commit(ledger: &Ledger) -> (Running, fs::File) {
     let running = ledger.start();
-    let stage = ledger.project.path("lake/_tidegate/public.ledger/stage");
-    until("a file in the stage", || is_written(&stage));
-    let next = ledger.project.path("lake/_tidegate/public.ledger/manifest/00000002.json");
+    // By now it has looked for commits, and will not look again before it makes its own.
+    ledger.until_session("query LIKE 'COPY%' AND wait_event = 'PgSleep'").await;
+    let next = ledger.project.path(NEXT);
     assert!(Command::new("mkfifo").arg(&next).status().expect("mkfifo is always there").success());
-    release();
     // Opens as soon as the sync has found that somebody was faster and wants to know who.
     let pipe = fs::OpenOptions::new().write(true).open(&next).expect("the pipe was made");
     (running, pipe)
-}
-
-/// Whether a run has begun to write a file.
-fn is_written(stage: &Path) -> bool {
-    let inside =
-        |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    inside(stage)
-        .filter(|path| path.is_dir())
-        .any(|run| inside(&run).any(|path| path.display().to_string().contains(".parquet")))
 }
 
 #[tokio::test]
@@ -158,18 +148,16 @@ async fn a_kill_between_stage_and_commit_in_a_directory_leaves_the_old_state() {
     let mut ledger = Ledger::incremental(500).await;
     ledger.project.sync();
     ledger.add(500).await;
-    // Held once the file is begun: rows come after the lock is gone.
-    ledger.slow(1000, 1.5);
+    ledger.slow(1000, 2.0);
     let watch = ledger.lake.watch();
-    let (running, pipe) = until_commit(&ledger, || ());
+    let (running, pipe) = until_commit(&ledger).await;
     let stage = ledger.project.path("lake/_tidegate/public.ledger/stage");
     let staged = fs::read_dir(&stage).unwrap().flatten();
     let adopted = staged.filter(|entry| entry.file_name().to_string_lossy().starts_with("00000002-")).count();
     assert_eq!(adopted, 1, "the file is not yet adopted");
     assert!(running.kill(), "it waits for the pipe");
     drop(pipe);
-    fs::remove_file(ledger.project.path("lake/_tidegate/public.ledger/manifest/00000002.json")).unwrap();
-    ledger.lake.ids().await;
+    fs::remove_file(ledger.project.path(NEXT)).unwrap();
     ledger.fast();
     watch.end();
     // The file might belong to a sync that is about to commit: it goes once its number is taken.
@@ -215,5 +203,4 @@ async fn what_a_killed_sync_left_behind_is_removed() {
     }
     ledger.fast();
     ledger.recovers().await;
-    let _ = std::io::stderr().flush();
 }

@@ -24,12 +24,12 @@ fn spotless(ran: &Ran, others: &[&str]) {
 
 /// All files below `folder`, but for the configuration itself.
 fn spotless_files(folder: &Path, others: &[&str]) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
+    for entry in fs::read_dir(folder).expect("it is there").flatten() {
         let path = entry.path();
         if path.is_dir() {
             spotless_files(&path, others);
         } else if !path.ends_with("tidegate.yaml") {
-            let bytes = fs::read(&path).unwrap();
+            let bytes = fs::read(&path).expect("it is there");
             let text = String::from_utf8_lossy(&bytes);
             for secret in TRACES.iter().chain(others) {
                 assert!(!text.contains(secret), "{secret} is in {}", path.display());

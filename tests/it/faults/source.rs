@@ -138,12 +138,12 @@ async fn a_cursor_without_index_is_told_the_index_to_create() {
     let ran = ledger.project.run(&["sync", "--output", "json"]).exits(0);
     let index = "CREATE INDEX CONCURRENTLY ON \"public\".\"ledger\" (\"updated_at\")";
     let notes = &ran.json()["streams"][0]["notes"];
-    let noted = notes.as_array().is_some_and(|notes| {
+    let is_told = notes.as_array().is_some_and(|notes| {
         notes
             .iter()
             .any(|note| note.as_str().is_some_and(|note| note.contains("CREATE INDEX CONCURRENTLY ON")))
     });
-    assert!(noted, "no {index} in {notes}");
+    assert!(is_told, "no {index} in {notes}");
     let ran = ran
         .says("warning: public.ledger: no index leads with the cursor")
         .says("CREATE INDEX CONCURRENTLY ON");

@@ -1,7 +1,7 @@
 //! What a target holds: the files that a listing shows, the commits that stand, and the rows in both.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -19,25 +19,27 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 /// A target as any reader finds it, who knows nothing of tidegate but its layout.
-#[derive(Clone)]
 pub(crate) struct Lake {
     store: Arc<dyn ObjectStore>,
+    place: Place,
     target: String,
 }
 
-/// Files by their path in the target's folder, with their bytes.
-pub(crate) type Files = BTreeMap<String, u64>;
+#[derive(Clone)]
+enum Place {
+    Directory(PathBuf),
+    Bucket(Bucket),
+}
 
-impl Lake {
-    /// The target below a local directory, which is made where it is not there.
-    pub(crate) fn in_directory(root: &Path, target: &str) -> Self {
-        std::fs::create_dir_all(root).expect("the folder is the test's own");
-        let store = LocalFileSystem::new_with_prefix(root).expect("the folder is there");
-        Self { store: Arc::new(store), target: target.to_owned() }
-    }
-
-    /// The target below `lake/` in a bucket.
-    pub(crate) fn in_bucket(bucket: &Bucket, target: &str) -> Self {
+impl Place {
+    fn open(&self) -> Arc<dyn ObjectStore> {
+        let bucket = match self {
+            Self::Directory(root) => {
+                let store = LocalFileSystem::new_with_prefix(root).expect("the folder is there");
+                return Arc::new(store);
+            }
+            Self::Bucket(bucket) => bucket,
+        };
         let store = AmazonS3Builder::new()
             .with_endpoint(&bucket.endpoint)
             .with_bucket_name(&bucket.name)
@@ -47,7 +49,27 @@ impl Lake {
             .with_allow_http(true)
             .build()
             .expect("the settings are whole");
-        Self { store: Arc::new(PrefixStore::new(store, "lake")), target: target.to_owned() }
+        Arc::new(PrefixStore::new(store, "lake"))
+    }
+}
+
+/// Files by their path in the target's folder, with their bytes.
+pub(crate) type Files = BTreeMap<String, u64>;
+
+impl Lake {
+    /// The target below a local directory, which is made where it is not there.
+    pub(crate) fn in_directory(root: &Path, target: &str) -> Self {
+        std::fs::create_dir_all(root).expect("the folder is the test's own");
+        Self::of(Place::Directory(root.to_owned()), target)
+    }
+
+    /// The target below `lake/` in a bucket.
+    pub(crate) fn in_bucket(bucket: &Bucket, target: &str) -> Self {
+        Self::of(Place::Bucket(bucket.clone()), target)
+    }
+
+    fn of(place: Place, target: &str) -> Self {
+        Self { store: place.open(), place, target: target.to_owned() }
     }
 
     /// What a listing shows now.
@@ -147,7 +169,9 @@ impl Lake {
 
     /// Lists the target again and again, as readers do, until the watch ends.
     pub(crate) fn watch(&self) -> Watch {
-        let (lake, stop, looks) = (self.clone(), Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        // A runtime of its own needs connections of its own.
+        let lake = Self::of(self.place.clone(), &self.target);
+        let (stop, looks) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let (is_over, count) = (Arc::clone(&stop), Arc::clone(&looks));
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

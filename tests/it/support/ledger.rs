@@ -37,12 +37,11 @@ impl Ledger {
             )
             .await;
         let project = Project::new(&database).stream(stream);
-        let (project, lake) = match bucket {
-            Some(bucket) => (project.in_bucket(bucket), Lake::in_bucket(bucket, TABLE)),
-            None => {
-                let lake = Lake::in_directory(&project.path("lake"), TABLE);
-                (project, lake)
-            }
+        let (project, lake) = if let Some(bucket) = bucket {
+            (project.in_bucket(bucket), Lake::in_bucket(bucket, TABLE))
+        } else {
+            let lake = Lake::in_directory(&project.path("lake"), TABLE);
+            (project, lake)
         };
         let mut ledger = Self { database, project, lake, rows: 0 };
         ledger.add(rows).await;

@@ -81,7 +81,7 @@ impl Proxy {
 
 fn serve(mut client: TcpStream, server: &str, rule: &dyn Fn(&Request) -> Fate) -> io::Result<()> {
     client.set_nodelay(true)?;
-    client.set_read_timeout(Some(Duration::from_secs(60)))?;
+    client.set_read_timeout(Some(Duration::from_mins(1)))?;
     let (head, mut body) = head(&mut client)?;
     let mut words = head.split(' ');
     let mut word = || words.next().unwrap_or_default().to_owned();
@@ -161,7 +161,7 @@ impl Gate {
     pub(crate) fn until_reached(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let nobody = |state: &mut (u64, bool)| state.0 == 0;
-        let waited = self.changed.wait_timeout_while(state, Duration::from_secs(60), nobody);
+        let waited = self.changed.wait_timeout_while(state, Duration::from_mins(1), nobody);
         let (state, result) = waited.unwrap_or_else(PoisonError::into_inner);
         drop(state);
         assert!(!result.timed_out(), "nobody came to the gate");

@@ -9,8 +9,8 @@ use crate::support::{Ledger, Running};
 
 /// Reads all partitions of a plan at once, each by a process, and returns the files they printed.
 fn read_all(ledger: &Ledger) -> Vec<String> {
-    let plan: Value =
-        serde_json::from_str(&fs::read_to_string(ledger.project.path("plan.json")).unwrap()).unwrap();
+    let plan = fs::read_to_string(ledger.project.path("plan.json")).expect("a plan was written");
+    let plan: Value = serde_json::from_str(&plan).expect("a plan is JSON");
     let partitions = plan["plans"][0]["partitions"].as_array().expect("a plan has partitions").len();
     let readers: Vec<Running> = (0..partitions)
         .map(|partition| {
@@ -21,7 +21,7 @@ fn read_all(ledger: &Ledger) -> Vec<String> {
     let mut files = Vec::new();
     for (partition, reader) in readers.into_iter().enumerate() {
         let name = format!("{partition}.json");
-        fs::write(ledger.project.path(&name), reader.wait().exits(0).stdout).unwrap();
+        fs::write(ledger.project.path(&name), reader.wait().exits(0).stdout).expect("the folder is ours");
         files.push(name);
     }
     files

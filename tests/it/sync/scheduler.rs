@@ -55,12 +55,15 @@ async fn every_line_of_a_json_log_is_a_document() {
     }
 }
 
+/// What is wrong with a configuration.
+type Change = Box<dyn Fn(&mut Value)>;
+
 #[tokio::test]
 async fn each_kind_of_failure_is_one_document_with_its_kind() {
     let mut ledger = Ledger::incremental(20).await;
     let right = ledger.project.configuration().clone();
     let port = lab::port::free();
-    let cases: [(&str, i32, Box<dyn Fn(&mut Value)>); 5] = [
+    let cases: [(&str, i32, Change); 5] = [
         (
             "auth",
             77,

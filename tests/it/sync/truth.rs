@@ -30,7 +30,7 @@ impl Writers {
     async fn write(&self, mut random: fastrand::Rng) -> History {
         let client = self.database.client().await;
         let run = async |sql: String| {
-            client.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+            client.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         };
         let mut history = History::new();
         while !self.over.load(Ordering::Relaxed) {

@@ -26,17 +26,18 @@ pub(super) const SNAPSHOT_NAME: &str = " (tidegate snapshot)";
 const MARK: &str = "SELECT pg_is_in_recovery(), (extract(epoch FROM clock_timestamp()) * 1000000)::int8, \
                     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8";
 
-/// Transactions of this database that may still write rows; and since when any session is busy, as far
-/// as the role may know.
+/// Transactions of this database that may still write rows, and when they began, as far as the role may
+/// know; and the time that the next rows of a session that is at work can carry.
 ///
-/// A vacuum's transaction writes no rows, and neither does that of a session without a user, which is
-/// a worker of autovacuum. A session that is not in `pg_stat_activity`, or has no database there, is
-/// logging in or gone: if it runs a transaction after all, that has begun since the two views were
-/// looked at, and so after the mark.
+/// A vacuum's transaction writes no rows, nor does that of a session that sends changes to a subscriber,
+/// nor that of one without a user, which is a worker of autovacuum. A session that is not in
+/// `pg_stat_activity`, or has no database there, is logging in or gone: if it runs a transaction after
+/// all, that has begun since the two views were looked at, and so after the mark.
+///
+/// In a message of several transactions the later ones carry the time of the message. That is the start
+/// of the one that runs, or between two of them the start of the query.
 const RUNNING: &str = "\
-    SELECT l.virtualtransaction, l.pid, a.usename, \
-           CASE WHEN a.xact_start IS NOT NULL \
-                THEN (extract(epoch FROM least(a.xact_start, a.query_start)) * 1000000)::int8 END, \
+    SELECT l.virtualtransaction, l.pid, a.usename, (extract(epoch FROM a.xact_start) * 1000000)::int8, \
            (SELECT p.gid FROM pg_locks t JOIN pg_prepared_xacts p ON p.transaction = t.transactionid \
              WHERE l.pid IS NULL AND t.pid IS NULL AND t.locktype = 'transactionid' \
                AND t.virtualtransaction = l.virtualtransaction LIMIT 1) \
@@ -50,11 +51,12 @@ const RUNNING: &str = "\
        AND (l.pid IS NULL \
             OR a.datname = current_database() AND a.usesysid IS NOT NULL \
                AND right(coalesce(a.application_name, ''), 20) <> ' (tidegate snapshot)') \
-       AND coalesce(l.pid, 0) <> ALL (SELECT v.pid FROM pg_stat_progress_vacuum v); \
-    SELECT (extract(epoch FROM min(least(xact_start, query_start))) * 1000000)::int8 \
+       AND coalesce(l.pid, 0) <> ALL (SELECT v.pid FROM pg_stat_progress_vacuum v) \
+       AND coalesce(l.pid, 0) <> ALL (SELECT r.pid FROM pg_stat_replication r); \
+    SELECT (extract(epoch FROM min(coalesce(xact_start, query_start))) * 1000000)::int8 \
       FROM pg_stat_activity \
-     WHERE datname = current_database() AND usesysid IS NOT NULL AND pid <> pg_backend_pid() \
-       AND state IS DISTINCT FROM 'idle' \
+     WHERE datname = current_database() AND backend_type = 'client backend' AND state <> 'idle' \
+       AND pid <> pg_backend_pid() \
        AND right(coalesce(application_name, ''), 20) <> ' (tidegate snapshot)' \
        AND pid <> ALL (SELECT v.pid FROM pg_stat_progress_vacuum v)";
 
@@ -82,7 +84,7 @@ pub(super) struct Running {
     /// None for a prepared transaction.
     pub(super) process: Option<i32>,
     pub(super) user: Option<String>,
-    /// When it or its message began, in µs since 1970, where the role may know.
+    /// When it began, in µs since 1970, where the role may know.
     pub(super) since: Option<i64>,
     /// The name of a prepared transaction.
     pub(super) prepared: Option<String>,
@@ -106,8 +108,8 @@ pub(super) struct Barrier {
     pub(super) listed: Instant,
     mark: Mark,
     running: Vec<Running>,
-    /// Since when any session is busy, in µs since 1970, as far as the role may know. Within one message
-    /// a transaction can begin and still carry the time of the message.
+    /// The earliest time that a row of a session at work can carry, in µs since 1970, as far as the role
+    /// may know.
     busy_since: Option<i64>,
 }
 

@@ -47,11 +47,13 @@ pub(super) async fn check(
         let server = ask_one(&replica, WHAT, SERVER).await?;
         lines.push(tables(&replica, &server, schemas).await?);
         lines.push(room(&server, connections));
+        replica.close().await;
     } else {
         lines.push(tables(&primary, &server, schemas).await?);
         lines.push(room(&server, connections));
     }
     lines.extend(cautions(&primary, &server));
+    primary.close().await;
     Ok(lines)
 }
 
@@ -134,8 +136,7 @@ fn cautions(client: &Client, server: &Row) -> Vec<String> {
     if client.server_version < 120_000 {
         lines.push("PostgreSQL before 12 is not tested".to_owned());
     } else if client.server_version < 140_000 {
-        lines
-            .push("before PostgreSQL 14 one table is read by one connection at a time, or by key".to_owned());
+        lines.push("before PostgreSQL 14 a table is read by one session at a time".to_owned());
     }
     lines
 }

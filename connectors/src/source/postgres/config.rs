@@ -18,7 +18,6 @@ pub struct Config {
     pub url: Option<Secret>,
     /// The server's name or address, or the folder of its Unix socket. Several are tried in turn, and
     /// the one that takes writes is preferred.
-    #[serde(alias = "hosts")]
     pub host: Option<Hosts>,
     /// The port, 5432 unless given here or behind a host's name.
     pub port: Option<u16>,
@@ -29,15 +28,19 @@ pub struct Config {
     /// The database; the same as the role's name unless given.
     pub database: Option<String>,
     /// The password file; `PGPASSFILE` or `~/.pgpass` unless given.
+    #[schemars(extend("format" = "path"))]
     pub passfile: Option<PathBuf>,
     /// Whether the connection is encrypted and the server's certificate checked: `verify-full` unless
     /// given, and `prefer` on this machine itself.
     pub sslmode: Option<SslMode>,
     /// Certificates of the authorities that may sign the server's, as a PEM file, or `system`.
+    #[schemars(schema_with = "authorities")]
     pub sslrootcert: Option<PathBuf>,
     /// The client's certificate, as a PEM file.
+    #[schemars(extend("format" = "path"))]
     pub sslcert: Option<PathBuf>,
     /// The private key of the client's certificate, as a PEM file.
+    #[schemars(extend("format" = "path"))]
     pub sslkey: Option<PathBuf>,
     /// How encryption begins; `direct` saves a round trip with PostgreSQL 17 and newer.
     pub sslnegotiation: Option<SslNegotiation>,
@@ -47,7 +50,7 @@ pub struct Config {
     pub application_name: Option<String>,
     /// Most sessions that read rows at once.
     pub connections: NonZeroUsize,
-    /// Longest time that connecting may take, all in all, per address.
+    /// Longest time that connecting may take, all in all, per address; 15s unless given.
     pub connect_timeout: Option<Period>,
     /// Longest time that a statement may run; 0 for any.
     pub statement_timeout: Period,
@@ -100,7 +103,6 @@ pub struct ReadFrom {
     /// The replica as a URL, as for the server itself.
     pub url: Option<Secret>,
     /// The replica's name or address. Of several the first that is a replica is taken.
-    #[serde(alias = "hosts")]
     pub host: Option<Hosts>,
     /// The replica's port.
     pub port: Option<u16>,
@@ -111,6 +113,7 @@ pub struct ReadFrom {
     /// As for the server itself.
     pub sslmode: Option<SslMode>,
     /// As for the server itself.
+    #[schemars(schema_with = "authorities")]
     pub sslrootcert: Option<PathBuf>,
 }
 
@@ -121,7 +124,6 @@ pub enum SslMode {
     /// Not encrypted.
     Disable,
     /// Encrypted if the server can; its certificate is checked only against `sslrootcert`, if given.
-    #[serde(alias = "allow")]
     Prefer,
     /// Encrypted; the server's certificate is checked only against `sslrootcert`, if given.
     Require,
@@ -201,4 +203,9 @@ impl<'de> Deserialize<'de> for Hosts {
 
         deserializer.deserialize_any(Reader)
     }
+}
+
+/// A file, or those that this machine trusts.
+fn authorities(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "anyOf": [{ "const": "system" }, { "type": "string", "format": "path" }, { "type": "null" }] })
 }

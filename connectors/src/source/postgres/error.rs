@@ -49,13 +49,11 @@ pub(crate) fn refused(what: &str, code: &str, message: &str) -> Error {
 
 /// The line broke in the middle of `what`.
 pub(crate) fn broken(what: &str, cause: &io::Error) -> Error {
-    let because = match cause.kind() {
-        io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
-        io::ErrorKind::TimedOut => "no answer in time".to_owned(),
-        _ => cause.to_string(),
-    };
-    Error::transient(format!("{what}: {because}"))
-        .with_source(io::Error::new(cause.kind(), cause.to_string()))
+    match cause.kind() {
+        io::ErrorKind::UnexpectedEof => Error::transient(format!("{what}: the server closed the connection")),
+        io::ErrorKind::TimedOut => Error::transient(format!("{what}: no answer in time")),
+        kind => Error::transient(what).with_source(io::Error::new(kind, cause.to_string())),
+    }
 }
 
 /// What stands for the server's message where that may hold a value of a row: data exceptions and what

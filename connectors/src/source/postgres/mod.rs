@@ -80,6 +80,7 @@ impl Source for Postgres {
                 discover::relation(&client, name).await?;
             }
         }
+        client.close().await;
         Ok(Catalog::new(relations.iter().map(discover::stream)))
     }
 
@@ -102,5 +103,6 @@ impl Source for Postgres {
 
     async fn close(&self) {
         self.sessions.close().await;
+        self.connector.close().await;
     }
 }

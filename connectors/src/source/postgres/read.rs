@@ -12,7 +12,7 @@ use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{Partition, Table};
 use super::session::Turn;
-use super::snapshot::named;
+use super::snapshot::{SAVE, named};
 use super::{Postgres, discover};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
@@ -104,9 +104,7 @@ async fn check(client: &Client, partition: &Partition, layout: &Layout) -> Resul
     let mut sql = lock(partition, table);
     // All that follows takes a snapshot, if the transaction has none yet.
     let own = partition.snapshot.is_none();
-    if own {
-        sql = format!("{sql}; {}", named());
-    }
+    sql = if own { format!("{sql}; {}", named()) } else { format!("{SAVE}; {sql}") };
     sql = format!("{sql}; SELECT {}::regclass::oid", super::answer::quote_literal(&qualified));
     if let Some(types) = layout.types_now(&qualified) {
         sql = format!("{sql}; {types}");

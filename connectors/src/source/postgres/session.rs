@@ -21,7 +21,7 @@ use super::barrier::Barrier;
 use super::connect::{Client, Connector};
 use super::error::SQLSTATE;
 use super::replica;
-use super::snapshot::{Basis, Need, Snapshot, begin, locked, lost, named};
+use super::snapshot::{Basis, Need, RELEASE, Snapshot, begin, locked, lost, named};
 
 /// What a sync keeps open.
 pub(super) struct Sessions {
@@ -300,12 +300,12 @@ impl<'a> Turn<'a> {
         Ok(Self(Some(Held::Lease(Box::new(lease)))))
     }
 
-    /// Ends what was read. The session goes on to serve others.
+    /// Ends what was read, and gives the locks back. The session goes on to serve others.
     pub(super) async fn finish(mut self) -> Result<()> {
-        if let Some(Held::Lease(lease)) = &self.0
-            && lease.reader.inside.is_none()
-        {
-            run(lease, "COMMIT").await?;
+        match self.0.as_ref().expect(TAKEN) {
+            Held::Lease(lease) if lease.reader.inside.is_none() => run(lease, "COMMIT").await?,
+            Held::Lease(lease) => run(lease, RELEASE).await?,
+            Held::Keeper { client, .. } => run(client, RELEASE).await?,
         }
         if let Some(Held::Lease(lease)) = self.0.take() {
             lease.give_back();

@@ -19,6 +19,11 @@ const IDLE_LIMIT: &str = "10min";
 /// How often a session that keeps a snapshot says something.
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
+/// Begins what is done in a snapshot for one partition.
+pub(super) const SAVE: &str = "SAVEPOINT reading";
+/// Ends it: the locks are given back, the snapshot is kept.
+pub(super) const RELEASE: &str = "ROLLBACK TO SAVEPOINT reading; RELEASE SAVEPOINT reading";
+
 /// What a stream needs its plan to be based on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Need {

@@ -1,6 +1,7 @@
 //! A COPY read straight from the line: large reads, no message objects.
 
 use std::io;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use bytes::BytesMut;
@@ -35,12 +36,12 @@ pub(crate) struct CopyOut<'a> {
     rows: Option<u64>,
     error: Option<Error>,
     /// Nobody else uses the session meanwhile.
-    _session: &'a mut Client,
+    _session: PhantomData<&'a mut Client>,
 }
 
-impl<'a> CopyOut<'a> {
+impl CopyOut<'_> {
     /// Sends `sql` and waits until the first row can come. `what` begins an error's message.
-    pub(super) async fn start(session: &'a mut Client, loan: Loan, sql: &str, what: &str) -> Result<Self> {
+    pub(super) async fn start(loan: Loan, sql: &str, what: &str) -> Result<Self> {
         let mut copy = Self {
             loan: Some(loan),
             what: what.to_owned(),
@@ -50,7 +51,7 @@ impl<'a> CopyOut<'a> {
             missing: 0,
             rows: None,
             error: None,
-            _session: session,
+            _session: PhantomData,
         };
         let mut request = BytesMut::new();
         frontend::query(sql, &mut request).map_err(|error| {
@@ -224,5 +225,95 @@ impl<'a> CopyOut<'a> {
     /// The line is gone; what the server said before is the better reason.
     fn lost(&mut self, error: &io::Error) -> Error {
         self.error.take().unwrap_or_else(|| broken(&self.what, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use tokio::io::duplex;
+
+    use super::super::wire::Wire;
+    use super::*;
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        [&[kind], length.as_slice(), body].concat()
+    }
+
+    /// What comes between rows.
+    fn aside(kind: u8) -> Vec<u8> {
+        match kind {
+            0 => message(b'N', b"SNOTICE\0C00000\0Msomething\0\0"),
+            1 => message(b'S', b"TimeZone\0UTC\0"),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What comes out of an answer that arrives `step` bytes at a time.
+    fn copied(answer: Vec<u8>, step: usize) -> Result<(Vec<u8>, Option<u64>)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let (ours, mut theirs) = duplex(step);
+            let (_wire, handle) = Wire::new(Box::new(ours));
+            let server = async move {
+                let mut request = [0; 10];
+                theirs.read_exact(&mut request).await.unwrap();
+                let _ = theirs.write_all(&answer).await;
+            };
+            let client = async move {
+                let mut copy = CopyOut::start(handle.borrow().unwrap(), "COPY", "reading").await?;
+                let mut bytes = Vec::new();
+                while let Some(chunk) = copy.chunk().await? {
+                    assert!(!chunk.is_empty());
+                    bytes.extend_from_slice(chunk);
+                }
+                Ok((bytes, copy.rows()))
+            };
+            tokio::spawn(server);
+            client.await
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn rows_come_out_whole_however_the_answer_is_cut(
+            rows in vec((vec(any::<u8>(), 0..400), 0..9_u8), 0..60),
+            step in 1..3000_usize,
+        ) {
+            let mut answer = message(b'H', &[1, 0, 1, 0, 1]);
+            for (row, between) in &rows {
+                answer.extend(message(b'd', row));
+                answer.extend(aside(*between));
+            }
+            answer.extend(message(b'c', b""));
+            answer.extend(message(b'C', format!("COPY {}\0", rows.len()).as_bytes()));
+            answer.extend(message(b'Z', b"I"));
+            let expected: Vec<u8> = rows.iter().flat_map(|(row, _)| row.clone()).collect();
+            let (bytes, counted) = copied(answer, step).unwrap();
+            prop_assert_eq!(bytes, expected);
+            prop_assert_eq!(counted, Some(rows.len() as u64));
+        }
+
+        #[test]
+        fn an_answer_that_ends_early_is_an_error(
+            rows in vec(vec(any::<u8>(), 0..40), 1..10),
+            step in 1..300_usize,
+            kept in 0..1000_usize,
+        ) {
+            let mut answer = message(b'H', &[1, 0, 1, 0, 1]);
+            answer.extend(rows.iter().flat_map(|row| message(b'd', row)));
+            answer.extend(message(b'C', b"COPY 1\0"));
+            answer.truncate(answer.len() * kept / 1000);
+            prop_assert_eq!(copied(answer, step).unwrap_err().kind(), protocol::ErrorKind::Transient);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(answer in vec(any::<u8>(), 0..300), step in 1..100_usize) {
+            let _ = copied([message(b'H', b"\x01\0\0"), answer].concat(), step);
+        }
     }
 }

@@ -9,6 +9,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::ChannelBinding;
 use tokio_postgres::{CancelToken, Connection};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::task::TaskTracker;
 
 use super::binding::{Bind, Bound};
 use super::settings::Settings;
@@ -19,6 +20,8 @@ use super::wire::{Handle, Wire};
 pub(super) struct Way {
     pub(super) settings: Settings,
     pub(super) encrypt: Option<MakeRustlsConnect>,
+    /// The drivers of sessions that are open, or are about to say goodbye.
+    pub(super) drivers: TaskTracker,
 }
 
 /// Drives a session until its client is dropped. An idle one then says goodbye. Where the server is
@@ -57,7 +60,7 @@ impl Driver {
     }
 
     async fn cancel(&self) {
-        let Way { settings, encrypt } = &*self.way;
+        let Way { settings, encrypt, .. } = &*self.way;
         let cancelled = timeout(CANCEL, async {
             let line = Line::open("could not cancel", &self.endpoint, &self.host, settings, encrypt.as_ref());
             let stream = line.await?.stream;

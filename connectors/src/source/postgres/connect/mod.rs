@@ -17,10 +17,12 @@ mod wire;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 pub(crate) use session::Client;
 
@@ -36,6 +38,9 @@ pub(crate) struct Connector {
     replica: Option<Server>,
     slots: Arc<Semaphore>,
 }
+
+/// How long all sessions may take to say goodbye.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// A server, or several that stand for one.
 struct Server {
@@ -75,6 +80,16 @@ impl Connector {
         self.replica.is_some()
     }
 
+    /// Waits until the sessions that were dropped have said goodbye. None may be in use any more.
+    pub(crate) async fn close(&self) {
+        for server in std::iter::once(&self.primary).chain(&self.replica) {
+            let drivers = &server.way.drivers;
+            drivers.close();
+            // Who is still in use is not waited for long.
+            let _ = timeout(FAREWELL, drivers.wait()).await;
+        }
+    }
+
     /// Waits until fewer than `connections` partitions are being read. Whoever reads rows holds it
     /// while it reads; sessions that only keep a snapshot or ask the catalogs need none.
     pub(crate) async fn slot(&self) -> OwnedSemaphorePermit {
@@ -85,7 +100,7 @@ impl Connector {
 impl Server {
     fn new(settings: Settings) -> Result<Self> {
         let encrypt = tls::connector(&settings.encryption)?;
-        Ok(Self { way: Arc::new(Way { settings, encrypt }) })
+        Ok(Self { way: Arc::new(Way { settings, encrypt, drivers: TaskTracker::new() }) })
     }
 
     /// The first of the addresses that answers and is the wanted kind of server.

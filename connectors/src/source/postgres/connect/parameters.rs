@@ -168,6 +168,8 @@ impl Parameters {
             "password" => self.password = some(value).map(Secret::new),
             "dbname" => self.database = some(value),
             "passfile" => self.passfile = some(value).map(PathBuf::from),
+            // Plain first and encrypted if it must be: nobody wants that.
+            "sslmode" if value == "allow" => self.sslmode = Some(SslMode::Prefer),
             "sslmode" => self.sslmode = Some(word(value).ok_or_else(|| wrong(SSL_MODES))?),
             "sslrootcert" => self.sslrootcert = some(value).map(PathBuf::from),
             "sslcert" => self.sslcert = some(value).map(PathBuf::from),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use protocol::{Error, Result};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_postgres::config::{SslMode, SslNegotiation};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, SimpleQueryMessage};
@@ -33,7 +34,8 @@ pub(crate) struct Client {
     // Invariant: dropped before `alive`, so that an idle driver can say goodbye.
     inner: tokio_postgres::Client,
     /// The driver of the session ends when this does.
-    _alive: oneshot::Sender<()>,
+    alive: oneshot::Sender<()>,
+    driver: JoinHandle<()>,
     wire: Handle,
     /// As `server_version_num`: 150018.
     pub(crate) server_version: u32,
@@ -66,10 +68,11 @@ impl Client {
             token: inner.cancel_token(),
             wire: handle.clone(),
         };
-        tokio::spawn(driver.run(connection, gone));
+        let driver = way.drivers.spawn(driver.run(connection, gone));
         let mut client = Self {
             inner,
-            _alive: alive,
+            alive,
+            driver,
             wire: handle,
             server_version: 0,
             is_in_recovery: false,
@@ -105,7 +108,19 @@ impl Client {
         // end of a prepared statement.
         self.inner.check_connection().await.map_err(|error| failed(what, &error))?;
         let loan = self.wire.borrow().map_err(|error| broken(what, &error))?;
-        CopyOut::start(self, loan, sql, what).await
+        CopyOut::start(loan, sql, what).await
+    }
+}
+
+impl Client {
+    /// Says goodbye and waits until that is said. A session that is dropped says it too, unless the
+    /// process ends before: then the server complains in its log.
+    pub(crate) async fn close(self) {
+        let Self { inner, alive, driver, .. } = self;
+        drop(inner);
+        drop(alive);
+        // It fails only where it panicked, and then there is nothing left to close.
+        let _ = driver.await;
     }
 }
 

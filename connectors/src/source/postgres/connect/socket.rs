@@ -80,9 +80,15 @@ impl Line {
             ));
         }
         let Ok(handshake) = MakeTlsConnect::<Stream>::make_tls_connect(&mut encrypt.clone(), host);
-        let encrypted = handshake.connect(stream).await;
-        let encrypted =
-            encrypted.map_err(|error| tls::refused(what, &error).unwrap_or_else(|| broken(error)))?;
+        let encrypted = handshake.connect(stream).await.map_err(|error| {
+            let refused = tls::refused(what, &error).unwrap_or_else(|| broken(error));
+            match settings.encryption.negotiation {
+                SslNegotiation::Direct if refused.kind().is_retryable() => {
+                    refused.hint("`sslnegotiation: direct` needs PostgreSQL 17 or newer")
+                }
+                _ => refused,
+            }
+        })?;
         let binding = encrypted.channel_binding();
         Ok(Self { stream: Box::new(encrypted), binding, is_encrypted: true })
     }

@@ -1,27 +1,40 @@
 //! `numeric` as a decimal of 128 or 256 bits, exactly: digits to base 10,000 are summed up as
 //! integers, and only the last of them is ever divided.
 
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
 use arrow_array::ArrowPrimitiveType;
 use arrow_array::types::{Decimal128Type, Decimal256Type};
 use arrow_buffer::i256;
 
 use super::context::{Context, Instead};
 use super::fault::{Fault, Reason};
+use super::fixed::Convert;
 use super::numeric::{DIGIT, Finite, Numeric, digit};
-use super::primitive::Primitive;
 use super::wide::Wide;
 
-/// Digits of the wire that 64 bits hold with room for two decimal digits more.
+/// Digits of the wire that 64 bits hold.
 const SMALL: usize = 4;
+/// What a digit of the wire is to.
+const BASE: u64 = 10_000;
 
-/// A decimal's integer, from its magnitude and its sign.
-pub(super) trait Decimal: ArrowPrimitiveType {
-    fn small(magnitude: u64, negative: bool) -> Self::Native;
-    /// `magnitude` is below 10 to the power of the type's greatest precision.
-    fn wide(magnitude: Wide, negative: bool) -> Self::Native;
+/// A width of decimals.
+pub(super) trait Width: Debug + Send {
+    type Arrow: ArrowPrimitiveType;
+
+    fn small(magnitude: u64, negative: bool) -> <Self::Arrow as ArrowPrimitiveType>::Native;
+    /// `magnitude` is below 10 to the power of the width's greatest precision.
+    fn wide(magnitude: Wide, negative: bool) -> <Self::Arrow as ArrowPrimitiveType>::Native;
 }
 
-impl Decimal for Decimal128Type {
+/// Up to 38 digits.
+#[derive(Debug)]
+pub(super) struct Decimal128;
+
+impl Width for Decimal128 {
+    type Arrow = Decimal128Type;
+
     #[inline]
     fn small(magnitude: u64, negative: bool) -> i128 {
         let value = i128::from(magnitude);
@@ -34,10 +47,16 @@ impl Decimal for Decimal128Type {
     }
 }
 
-impl Decimal for Decimal256Type {
+/// Up to 76 digits.
+#[derive(Debug)]
+pub(super) struct Decimal256;
+
+impl Width for Decimal256 {
+    type Arrow = Decimal256Type;
+
     #[inline]
     fn small(magnitude: u64, negative: bool) -> i256 {
-        i256::from_i128(Decimal128Type::small(magnitude, negative))
+        i256::from_i128(Decimal128::small(magnitude, negative))
     }
 
     fn wide(magnitude: Wide, negative: bool) -> i256 {
@@ -49,37 +68,46 @@ impl Decimal for Decimal256Type {
 
 /// Decimals of one precision and scale.
 #[derive(Debug)]
-pub(super) struct Decimals<T: Decimal> {
-    pub(super) values: Primitive<T>,
+pub(super) struct Decimals<W> {
     scale: u8,
     /// `10^precision`: all magnitudes are below.
     limit: Wide,
     /// The same as far as it matters to magnitudes of 64 bits.
     small_limit: u64,
+    width: PhantomData<W>,
 }
 
-impl<T: Decimal> Decimals<T> {
-    pub(super) fn new(precision: u8, scale: u8) -> Self {
-        let limit = Wide::power_of_ten(precision.into()).expect("decimals have at most 76 digits");
-        let small_limit = 10_u64.checked_pow(precision.into()).unwrap_or(u64::MAX);
-        Self { values: Primitive::new(), scale, limit, small_limit }
-    }
+type NativeOf<W> = <<W as Width>::Arrow as ArrowPrimitiveType>::Native;
+
+impl<W: Width> Convert for Decimals<W> {
+    type Arrow = W::Arrow;
 
     #[inline]
-    pub(super) fn append(&mut self, bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
+    fn convert(&self, bytes: &[u8], context: &mut Context) -> Result<Option<NativeOf<W>>, Fault> {
         let numeric = Numeric::parse(bytes)?;
         if let Numeric::Finite(finite) = &numeric
             && let Some(magnitude) = small(finite, self.scale)?
             && magnitude < self.small_limit
         {
-            self.values.push(T::small(magnitude, finite.negative));
-            return Ok(());
+            return Ok(Some(W::small(magnitude, finite.negative)));
         }
-        self.append_wide(&numeric, context)
+        self.convert_wide(&numeric, context)
+    }
+}
+
+impl<W: Width> Decimals<W> {
+    pub(super) fn new(precision: u8, scale: u8) -> Self {
+        let limit = Wide::power_of_ten(precision.into()).expect("decimals have at most 76 digits");
+        let small_limit = 10_u64.checked_pow(precision.into()).unwrap_or(u64::MAX);
+        Self { scale, limit, small_limit, width: PhantomData }
     }
 
     #[inline(never)]
-    fn append_wide(&mut self, numeric: &Numeric<'_>, context: &mut Context) -> Result<(), Fault> {
+    fn convert_wide(
+        &self,
+        numeric: &Numeric<'_>,
+        context: &mut Context,
+    ) -> Result<Option<NativeOf<W>>, Fault> {
         let (reason, nearest, negative) = match numeric {
             Numeric::Nan => (Reason::Nan, self.greatest(), false),
             Numeric::Infinite { negative } => (Reason::Infinity, self.greatest(), *negative),
@@ -88,8 +116,7 @@ impl<T: Decimal> Decimals<T> {
                 match scaled.magnitude.filter(|magnitude| *magnitude < self.limit) {
                     None => (Reason::OutOfRange, self.greatest(), finite.negative),
                     Some(magnitude) if scaled.is_exact => {
-                        self.values.push(T::wide(magnitude, finite.negative));
-                        return Ok(());
+                        return Ok(Some(W::wide(magnitude, finite.negative)));
                     }
                     Some(magnitude) => {
                         let rounded = magnitude.mul_add(1, u64::from(scaled.rounds_up));
@@ -99,11 +126,10 @@ impl<T: Decimal> Decimals<T> {
                 }
             }
         };
-        match context.unfit(reason)? {
-            Instead::Null => self.values.push_null(),
-            Instead::Nearest => self.values.push(T::wide(nearest, negative)),
-        }
-        Ok(())
+        Ok(match context.unfit(reason)? {
+            Instead::Null => None,
+            Instead::Nearest => Some(W::wide(nearest, negative)),
+        })
     }
 
     fn greatest(&self) -> Wide {
@@ -119,29 +145,35 @@ fn last_exponent(finite: &Finite<'_>, scale: u8) -> i32 {
     DIGIT * (finite.weight - count + 1) + i32::from(scale)
 }
 
+/// `10^n` as far as 64 bits go.
+const POWERS: [u64; 20] = {
+    let mut powers = [1; 20];
+    let mut n = 1;
+    while n < powers.len() {
+        powers[n] = powers[n - 1] * 10;
+        n += 1;
+    }
+    powers
+};
+
 /// The magnitude of values of up to 16 digits, nearly all there are; `None` for all that need care.
 #[inline]
 fn small(finite: &Finite<'_>, scale: u8) -> Result<Option<u64>, Fault> {
-    let Some((last, digits)) = finite.digits.split_last() else { return Ok(Some(0)) };
-    if digits.len() >= SMALL {
+    if finite.digits.len() > SMALL {
         return Ok(None);
     }
     let mut sum = 0;
-    for pair in digits {
-        sum = sum * 10_000 + u64::from(digit(*pair)?);
+    for pair in finite.digits {
+        sum = sum * BASE + u64::from(digit(*pair)?);
     }
-    let last = u64::from(digit(*last)?);
-    // Divisions by constants cost a multiplication; others would cost more than all the rest.
-    let (high, low, remainder) = match last_exponent(finite, scale) {
-        -3 => (sum * 10, last / 1000, last % 1000),
-        -2 => (sum * 100, last / 100, last % 100),
-        -1 => (sum * 1000, last / 10, last % 10),
-        0 => (sum * 10_000, last, 0),
-        1 => (sum * 100_000, last * 10, 0),
-        2 => (sum * 1_000_000, last * 100, 0),
-        _ => return Ok(None),
-    };
-    Ok((remainder == 0).then_some(high + low))
+    if sum == 0 {
+        return Ok(Some(0));
+    }
+    // The last digit may reach three decimal digits below the scale. To multiply by one digit more
+    // than wanted and divide by that takes no branch, and dividing by a constant no division.
+    let Ok(power) = usize::try_from(last_exponent(finite, scale) + DIGIT) else { return Ok(None) };
+    let product = POWERS.get(power).and_then(|power| sum.checked_mul(*power));
+    Ok(product.filter(|product| product % BASE == 0).map(|product| product / BASE))
 }
 
 /// A value as a multiple of `10^-scale`, cut off there.
@@ -182,7 +214,7 @@ impl Scaled {
         }
         let magnitude = match sum(digits)? {
             Some(sum) => sum
-                .mul_add(10_000 / unit, last / unit)
+                .mul_add(BASE / unit, last / unit)
                 .and_then(|sum| sum.times_power_of_ten(u32::try_from(exponent).unwrap_or(0))),
             None => None,
         };
@@ -196,8 +228,8 @@ fn sum(digits: &[[u8; 2]]) -> Result<Option<Wide>, Fault> {
     for chunk in digits.chunks(SMALL) {
         let (mut factor, mut summand) = (1, 0);
         for pair in chunk {
-            factor *= 10_000;
-            summand = summand * 10_000 + u64::from(digit(*pair)?);
+            factor *= BASE;
+            summand = summand * BASE + u64::from(digit(*pair)?);
         }
         match sum.mul_add(factor, summand) {
             Some(next) => sum = next,

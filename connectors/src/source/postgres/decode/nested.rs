@@ -3,74 +3,42 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, ListArray, MapArray, StructArray};
-use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
+use arrow_schema::{ArrowError, DataType};
 
 use super::builder::Builder;
+use super::bytes::{Bytes, Text};
 use super::context::{Context, Instead};
+use super::ends::Ends;
 use super::fault::{Fault, Reason};
-use super::primitive::renew;
 use super::validity::Validity;
-use super::variable::Variable;
 use super::wire::{take, take_value};
 
 /// PostgreSQL's arrays have no more dimensions.
 const MAX_DIMENSIONS: i32 = 6;
 
-/// Where each list ends among the elements of all, and which lists are NULL.
-#[derive(Debug)]
-struct Ends {
-    offsets: Vec<i32>,
-    validity: Validity,
-}
-
-impl Ends {
-    fn new() -> Self {
-        Self { offsets: vec![0], validity: Validity::default() }
-    }
-
-    fn len(&self) -> usize {
-        self.offsets.len() - 1
-    }
-
-    fn push(&mut self, end: usize) -> Result<(), Fault> {
-        self.offsets.push(i32::try_from(end).map_err(|_| Fault::TooLong)?);
-        Ok(())
-    }
-
-    fn push_null(&mut self) {
-        let len = self.len();
-        self.validity.set_null(len);
-        self.offsets.push(self.offsets[len]);
-    }
-
-    fn finish(&mut self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
-        let nulls = self.validity.finish(self.len());
-        let offsets = renew(&mut self.offsets);
-        self.offsets.push(0);
-        (OffsetBuffer::new(ScalarBuffer::from(offsets)), nulls)
-    }
-}
-
 /// Arrays as lists. Lower bounds are not kept: `[0:1]={7,8}` is the list of 7 and 8.
 #[derive(Debug)]
 pub(super) struct Lists {
     ends: Ends,
-    elements: Box<Builder>,
-    element_bits: usize,
+    elements: Box<dyn Builder>,
 }
 
 impl Lists {
-    pub(super) fn new(elements: Builder) -> Self {
-        let element_bits = elements.fixed_bits();
-        Self { ends: Ends::new(), elements: Box::new(elements), element_bits }
+    pub(super) fn new(elements: Box<dyn Builder>) -> Self {
+        Self { ends: Ends::default(), elements }
     }
+}
 
-    pub(super) fn len(&self) -> usize {
+impl Builder for Lists {
+    fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(super) fn append(&mut self, mut bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
+    fn fixed_bits(&self) -> usize {
+        Ends::BITS
+    }
+
+    fn append(&mut self, mut bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
         let dimensions: i32 = take(&mut bytes)?;
         let _has_nulls: i32 = take(&mut bytes)?;
         let _element_type: u32 = take(&mut bytes)?;
@@ -98,15 +66,16 @@ impl Lists {
         if !bytes.is_empty() {
             return Err(Fault::Malformed);
         }
-        context.bytes += count * self.element_bits / 8;
+        context.bytes += count * self.elements.fixed_bits() / 8;
         self.ends.push(self.elements.len())
     }
 
-    pub(super) fn append_null(&mut self) {
+    fn append_null(&mut self) {
         self.ends.push_null();
     }
 
-    pub(super) fn finish(&mut self, field: &FieldRef) -> Result<ArrayRef, ArrowError> {
+    fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+        let DataType::List(field) = data_type else { return Err(mismatch(data_type)) };
         let (offsets, nulls) = self.ends.finish();
         let elements = self.elements.finish(field.data_type())?;
         Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, elements, nulls)?))
@@ -116,25 +85,27 @@ impl Lists {
 /// Rows of a composite type.
 #[derive(Debug)]
 pub(super) struct Structs {
-    attributes: Vec<Builder>,
+    attributes: Vec<Box<dyn Builder>>,
     validity: Validity,
     len: usize,
 }
 
 impl Structs {
-    pub(super) fn new(attributes: Vec<Builder>) -> Self {
+    pub(super) fn new(attributes: Vec<Box<dyn Builder>>) -> Self {
         Self { attributes, validity: Validity::default(), len: 0 }
     }
+}
 
-    pub(super) fn len(&self) -> usize {
+impl Builder for Structs {
+    fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn fixed_bits(&self) -> usize {
-        1 + self.attributes.iter().map(Builder::fixed_bits).sum::<usize>()
+    fn fixed_bits(&self) -> usize {
+        1 + self.attributes.iter().map(|attribute| attribute.fixed_bits()).sum::<usize>()
     }
 
-    pub(super) fn append(&mut self, mut bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
+    fn append(&mut self, mut bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
         let count: i32 = take(&mut bytes)?;
         if usize::try_from(count) != Ok(self.attributes.len()) {
             return Err(Fault::Malformed);
@@ -150,7 +121,7 @@ impl Structs {
         if bytes.is_empty() { Ok(()) } else { Err(Fault::Malformed) }
     }
 
-    pub(super) fn append_null(&mut self) {
+    fn append_null(&mut self) {
         for attribute in &mut self.attributes {
             attribute.append_null();
         }
@@ -158,7 +129,8 @@ impl Structs {
         self.len += 1;
     }
 
-    pub(super) fn finish(&mut self, fields: &Fields) -> Result<ArrayRef, ArrowError> {
+    fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+        let DataType::Struct(fields) = data_type else { return Err(mismatch(data_type)) };
         let nulls = self.validity.finish(std::mem::take(&mut self.len));
         let arrays = self
             .attributes
@@ -174,23 +146,26 @@ impl Structs {
 #[derive(Debug)]
 pub(super) struct Maps {
     ends: Ends,
-    keys: Variable,
-    values: Variable,
+    keys: Bytes<Text>,
+    values: Bytes<Text>,
 }
-
-/// Bits of the two offsets of an entry and of its validity.
-const ENTRY_BITS: usize = 2 * (32 + 1);
 
 impl Maps {
     pub(super) fn new() -> Self {
-        Self { ends: Ends::new(), keys: Variable::new(), values: Variable::new() }
+        Self { ends: Ends::default(), keys: Bytes::new(Text), values: Bytes::new(Text) }
     }
+}
 
-    pub(super) fn len(&self) -> usize {
+impl Builder for Maps {
+    fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(super) fn append(&mut self, mut bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
+    fn fixed_bits(&self) -> usize {
+        Ends::BITS
+    }
+
+    fn append(&mut self, mut bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
         let count: i32 = take(&mut bytes)?;
         let count = usize::try_from(count).map_err(|_| Fault::Malformed)?;
         for _ in 0..count {
@@ -204,21 +179,25 @@ impl Maps {
         if !bytes.is_empty() {
             return Err(Fault::Malformed);
         }
-        context.bytes += count * ENTRY_BITS / 8;
+        context.bytes += count * (self.keys.fixed_bits() + self.values.fixed_bits()) / 8;
         self.ends.push(self.keys.len())
     }
 
-    pub(super) fn append_null(&mut self) {
+    fn append_null(&mut self) {
         self.ends.push_null();
     }
 
-    pub(super) fn finish(&mut self, entries: &FieldRef, ordered: bool) -> Result<ArrayRef, ArrowError> {
-        let DataType::Struct(fields) = entries.data_type() else {
-            return Err(ArrowError::SchemaError("the entries of a map are not a struct".to_owned()));
-        };
+    fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+        let DataType::Map(entries, ordered) = data_type else { return Err(mismatch(data_type)) };
+        let DataType::Struct(fields) = entries.data_type() else { return Err(mismatch(data_type)) };
         let (offsets, nulls) = self.ends.finish();
-        let arrays = vec![self.keys.finish_text()?, self.values.finish_text()?];
+        let arrays = vec![self.keys.finish(&DataType::Utf8)?, self.values.finish(&DataType::Utf8)?];
         let pairs = StructArray::try_new(fields.clone(), arrays, None)?;
-        Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, pairs, nulls, ordered)?))
+        Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, pairs, nulls, *ordered)?))
     }
+}
+
+#[cold]
+fn mismatch(data_type: &DataType) -> ArrowError {
+    ArrowError::SchemaError(format!("a codec of another type than {data_type}"))
 }

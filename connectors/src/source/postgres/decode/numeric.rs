@@ -43,16 +43,18 @@ impl<'a> Numeric<'a> {
         if digits.len() != usize::from(u16::from_be_bytes([c0, c1])) || !rest.is_empty() {
             return Err(Fault::Malformed);
         }
-        let negative = match u16::from_be_bytes([s0, s1]) {
-            0 => false,
-            NEGATIVE => true,
-            NAN => return Ok(Self::Nan),
-            INFINITE => return Ok(Self::Infinite { negative: false }),
-            NEGATIVE_INFINITE => return Ok(Self::Infinite { negative: true }),
-            _ => return Err(Fault::Malformed),
-        };
-        let (weight, scale) = (i16::from_be_bytes([w0, w1]), u16::from_be_bytes([d0, d1]));
-        Ok(Self::Finite(Finite { negative, digits, weight: i32::from(weight), scale }))
+        let sign = u16::from_be_bytes([s0, s1]);
+        if sign & !NEGATIVE == 0 {
+            let (weight, scale) = (i16::from_be_bytes([w0, w1]), u16::from_be_bytes([d0, d1]));
+            let negative = sign == NEGATIVE;
+            return Ok(Self::Finite(Finite { negative, digits, weight: i32::from(weight), scale }));
+        }
+        match sign {
+            NAN => Ok(Self::Nan),
+            INFINITE => Ok(Self::Infinite { negative: false }),
+            NEGATIVE_INFINITE => Ok(Self::Infinite { negative: true }),
+            _ => Err(Fault::Malformed),
+        }
     }
 
     /// Writes the text that PostgreSQL prints.

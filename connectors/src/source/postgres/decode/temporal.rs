@@ -8,12 +8,8 @@ use arrow_array::types::{Date32Type, Time64MicrosecondType, TimestampMicrosecond
 
 use super::context::{Context, Instead};
 use super::fault::{Fault, Reason};
-use super::primitive::Primitive;
+use super::fixed::Convert;
 use super::wire::FromWire;
-
-pub(super) type Dates = Primitive<Date32Type>;
-pub(super) type Times = Primitive<Time64MicrosecondType>;
-pub(super) type Timestamps = Primitive<TimestampMicrosecondType>;
 
 /// Days from 1970-01-01 to 2000-01-01.
 const EPOCH_DAYS: i32 = 10_957;
@@ -27,53 +23,67 @@ const LAST_DAY: i32 = 2_932_896;
 const FIRST_MICRO: i64 = FIRST_DAY as i64 * DAY_MICROS;
 const LAST_MICRO: i64 = (LAST_DAY as i64 + 1) * DAY_MICROS - 1;
 
-#[inline]
-pub(super) fn append_date(to: &mut Dates, bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
-    let days = i32::from_wire(bytes)?;
-    if let Some(days) = days.checked_add(EPOCH_DAYS).filter(|_| days != i32::MIN) {
-        to.push(days);
-        return Ok(());
+/// `date`: days.
+#[derive(Debug)]
+pub(super) struct Date;
+
+impl Convert for Date {
+    type Arrow = Date32Type;
+
+    #[inline]
+    fn convert(&self, bytes: &[u8], context: &mut Context) -> Result<Option<i32>, Fault> {
+        let days = i32::from_wire(bytes)?;
+        if let Some(days) = days.checked_add(EPOCH_DAYS).filter(|_| days != i32::MIN) {
+            return Ok(Some(days));
+        }
+        // The last day of PostgreSQL is in the year 5874897, far below where the sum overflows.
+        let is_infinite = matches!(days, i32::MIN | i32::MAX);
+        Ok(match context.unfit(if is_infinite { Reason::Infinity } else { Reason::OutOfRange })? {
+            Instead::Null => None,
+            Instead::Nearest => Some(if days < 0 { FIRST_DAY } else { LAST_DAY }),
+        })
     }
-    // The last day of PostgreSQL is in the year 5874897, far below where the sum overflows.
-    let is_infinite = matches!(days, i32::MIN | i32::MAX);
-    match context.unfit(if is_infinite { Reason::Infinity } else { Reason::OutOfRange })? {
-        Instead::Null => to.push_null(),
-        Instead::Nearest => to.push(if days < 0 { FIRST_DAY } else { LAST_DAY }),
-    }
-    Ok(())
 }
 
-#[inline]
-pub(super) fn append_time(to: &mut Times, bytes: &[u8], context: &mut Context) -> Result<(), Fault> {
-    let micros = i64::from_wire(bytes)?;
-    match micros {
-        0..DAY_MICROS => to.push(micros),
-        // 24:00:00 is a time of its own in SQL, and none in Arrow and Parquet.
-        DAY_MICROS => match context.unfit(Reason::OutOfRange)? {
-            Instead::Null => to.push_null(),
-            Instead::Nearest => to.push(DAY_MICROS - 1),
-        },
-        _ => return Err(Fault::Malformed),
+/// `time`: microseconds since midnight.
+#[derive(Debug)]
+pub(super) struct Time;
+
+impl Convert for Time {
+    type Arrow = Time64MicrosecondType;
+
+    #[inline]
+    fn convert(&self, bytes: &[u8], context: &mut Context) -> Result<Option<i64>, Fault> {
+        match i64::from_wire(bytes)? {
+            micros @ 0..DAY_MICROS => Ok(Some(micros)),
+            // 24:00:00 is a time of its own in SQL, and none in Arrow and Parquet.
+            DAY_MICROS => Ok(match context.unfit(Reason::OutOfRange)? {
+                Instead::Null => None,
+                Instead::Nearest => Some(DAY_MICROS - 1),
+            }),
+            _ => Err(Fault::Malformed),
+        }
     }
-    Ok(())
 }
 
-#[inline]
-pub(super) fn append_timestamp(
-    to: &mut Timestamps,
-    bytes: &[u8],
-    context: &mut Context,
-) -> Result<(), Fault> {
-    let micros = i64::from_wire(bytes)?;
-    if let Some(micros) = micros.checked_add(EPOCH_MICROS).filter(|_| micros != i64::MIN) {
-        to.push(micros);
-        return Ok(());
+/// `timestamp` and `timestamptz`: microseconds.
+#[derive(Debug)]
+pub(super) struct Timestamp;
+
+impl Convert for Timestamp {
+    type Arrow = TimestampMicrosecondType;
+
+    #[inline]
+    fn convert(&self, bytes: &[u8], context: &mut Context) -> Result<Option<i64>, Fault> {
+        let micros = i64::from_wire(bytes)?;
+        if let Some(micros) = micros.checked_add(EPOCH_MICROS).filter(|_| micros != i64::MIN) {
+            return Ok(Some(micros));
+        }
+        // The last thirty years before 294277, where PostgreSQL ends, are beyond 64 bits from 1970.
+        let is_infinite = matches!(micros, i64::MIN | i64::MAX);
+        Ok(match context.unfit(if is_infinite { Reason::Infinity } else { Reason::OutOfRange })? {
+            Instead::Null => None,
+            Instead::Nearest => Some(if micros < 0 { FIRST_MICRO } else { LAST_MICRO }),
+        })
     }
-    // The last thirty years before 294277, where PostgreSQL ends, are beyond 64 bits from 1970.
-    let is_infinite = matches!(micros, i64::MIN | i64::MAX);
-    match context.unfit(if is_infinite { Reason::Infinity } else { Reason::OutOfRange })? {
-        Instead::Null => to.push_null(),
-        Instead::Nearest => to.push(if micros < 0 { FIRST_MICRO } else { LAST_MICRO }),
-    }
-    Ok(())
 }

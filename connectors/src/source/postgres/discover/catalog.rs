@@ -4,6 +4,7 @@
 
 use protocol::{Error, Result, StreamKind};
 use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, ToSql, Type};
 
 use crate::source::postgres::connect::Client;
 use crate::source::postgres::error::failed;
@@ -68,20 +69,20 @@ const CLASSES: &str = "\
     WHERE c.relpersistence <> 't' AND ";
 
 pub(super) async fn classes(client: &Client, sought: &Sought<'_>) -> Result<Vec<Class>> {
-    let answer = match sought {
+    let rows = match sought {
         Sought::All(schemas) => {
-            let hidden: Vec<&str> = HIDDEN_SCHEMAS.to_vec();
             let sql = CLASSES.to_owned()
                 + "c.relkind = ANY ('{r,p,v,m,f}') AND n.nspname !~ '^pg_' AND n.nspname <> ALL ($1) \
-                   AND ($2::text[] IS NULL OR n.nspname = ANY ($2)) \
+                   AND ($2 IS NULL OR n.nspname = ANY ($2)) \
                    ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
-            client.query(&sql, &[&hidden, schemas]).await
+            let hidden = HIDDEN_SCHEMAS.as_slice();
+            list(client, "tables", &sql, &[(&hidden, Type::TEXT_ARRAY), (schemas, Type::TEXT_ARRAY)]).await
         }
         Sought::One(schema, name) => {
-            client.query(&(CLASSES.to_owned() + "n.nspname = $1 AND c.relname = $2"), &[schema, name]).await
+            let sql = CLASSES.to_owned() + "n.nspname = $1 AND c.relname = $2";
+            list(client, "tables", &sql, &[(schema, Type::TEXT), (name, Type::TEXT)]).await
         }
-    };
-    let rows = answer.map_err(|error| failed("could not list the tables", &error))?;
+    }?;
     rows.iter().map(class).collect()
 }
 
@@ -153,8 +154,8 @@ const ATTRIBUTES: &str = "\
 pub(super) async fn attributes(client: &Client, classes: &[&Class]) -> Result<Vec<Attribute>> {
     let oids = oids(classes);
     let whole: Vec<bool> = classes.iter().map(|class| class.rights.whole).collect();
-    let rows = client.query(ATTRIBUTES, &[&oids, &whole]).await;
-    let rows = rows.map_err(|error| failed("could not list the columns", &error))?;
+    let parameters: [Parameter<'_>; 2] = [(&oids, Type::OID_ARRAY), (&whole, Type::BOOL_ARRAY)];
+    let rows = list(client, "columns", ATTRIBUTES, &parameters).await?;
     rows.iter()
         .map(|row| {
             Ok(Attribute {
@@ -194,8 +195,7 @@ const INDEXES: &str = "\
     WHERE i.indrelid = ANY ($1) AND i.indisvalid AND i.indislive AND i.indpred IS NULL";
 
 pub(super) async fn indexes(client: &Client, oids: &[u32]) -> Result<Vec<IndexRow>> {
-    let rows = client.query(INDEXES, &[&oids]).await;
-    let rows = rows.map_err(|error| failed("could not list the indexes", &error))?;
+    let rows = list(client, "indexes", INDEXES, &[(&oids, Type::OID_ARRAY)]).await?;
     rows.iter()
         .map(|row| {
             Ok(IndexRow {
@@ -256,8 +256,8 @@ fn leaves_sql(exact: bool, version: u32) -> String {
 }
 
 pub(super) async fn leaves(client: &Client, oids: &[u32], exact: bool) -> Result<Vec<LeafRow>> {
-    let rows = client.query(&leaves_sql(exact, client.server_version), &[&oids]).await;
-    let rows = rows.map_err(|error| failed("could not list the parts of tables", &error))?;
+    let sql = leaves_sql(exact, client.server_version);
+    let rows = list(client, "parts of tables", &sql, &[(&oids, Type::OID_ARRAY)]).await?;
     rows.iter().map(leaf).collect()
 }
 
@@ -302,8 +302,23 @@ pub(super) async fn names(client: &Client) -> Result<Vec<(String, String)>> {
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                WHERE c.relkind = ANY ('{r,p,v,m,f}') AND c.relpersistence <> 't' AND n.nspname !~ '^pg_' \
                AND n.nspname <> 'information_schema'";
-    let rows = client.query(sql, &[]).await.map_err(|error| failed("could not list the tables", &error))?;
+    let rows = list(client, "tables", sql, &[]).await?;
     rows.iter().map(|row| Ok((get(row, 0)?, get(row, 1)?))).collect()
+}
+
+/// A value for a query, and what it is there.
+pub(super) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// Runs a query in one round trip, and without a name that would outlive it: a pooler may give the
+/// next query to another process.
+pub(super) async fn list(
+    client: &Client,
+    what: &str,
+    sql: &str,
+    parameters: &[Parameter<'_>],
+) -> Result<Vec<Row>> {
+    let rows = client.query_typed(sql, parameters).await;
+    rows.map_err(|error| failed(format!("could not list the {what}"), &error))
 }
 
 pub(super) fn oids(classes: &[&Class]) -> Vec<u32> {
@@ -311,7 +326,7 @@ pub(super) fn oids(classes: &[&Class]) -> Vec<u32> {
 }
 
 /// A value of a catalog row. The queries are ours, so that a misfit is a bug.
-pub(super) fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, at: usize) -> Result<T> {
+pub(super) fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T> {
     row.try_get(at).map_err(|error| {
         Error::internal(format!("column {at} of a catalog query is not what it was")).with_source(error)
     })

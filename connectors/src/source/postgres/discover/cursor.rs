@@ -88,8 +88,8 @@ fn note(values: Values, set: Set, indexed: Option<bool>) -> Option<String> {
         Set::Sometime => notes.push("right only if every insert and update sets it to the current time"),
     }
     match values {
-        Values::Timestamps => notes.push("has no time zone"),
-        Values::Dates => notes.push("has no time of day, so the last days are read again"),
+        Values::Timestamps => notes.push("has no time zone: set `cursor_timezone` if it is not UTC"),
+        Values::Dates => notes.push("has no time of day: rows of a day come once it is over"),
         Values::Instants | Values::Numbers => {}
     }
     if indexed == Some(false) {

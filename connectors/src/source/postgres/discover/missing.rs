@@ -2,10 +2,10 @@
 
 use protocol::{Error, ErrorKind, Result};
 
-use super::catalog::{self, Class, get};
+use super::catalog::{self, Class};
 use super::name;
+use crate::source::postgres::answer::ask_one;
 use crate::source::postgres::connect::Client;
-use crate::source::postgres::error::failed;
 use crate::source::postgres::quote_identifier;
 
 /// How alike a name must be to be offered, from 0 to 1.
@@ -14,14 +14,13 @@ const OFFERED: usize = 3;
 
 /// The error for a stream that is no table, or none that the role can read.
 pub(super) async fn explain(client: &Client, stream_name: &str, found: Option<&Class>) -> Result<Error> {
-    let row = client.query_one("SELECT current_user, current_database()", &[]).await;
-    let row = row.map_err(|error| failed("could not ask who we are", &error))?;
-    let (role, database): (String, String) = (get(&row, 0)?, get(&row, 1)?);
+    let row = ask_one(client, "could not ask who we are", "SELECT current_user, current_database()").await?;
+    let (role, database) = (row.text(0).unwrap_or_default(), row.text(1).unwrap_or_default());
     let error = match found {
-        None => absent(client, stream_name, &database).await?,
+        None => absent(client, stream_name, database).await?,
         Some(class) => match class.kind {
             Err(what) => Error::config(format!("{stream_name:?} is {what} and has no rows to read")),
-            Ok(_) => forbidden(class, stream_name, &role),
+            Ok(_) => forbidden(class, stream_name, role),
         },
     };
     Ok(error.context("stream", stream_name))

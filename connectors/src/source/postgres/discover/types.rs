@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use futures::try_join;
 use protocol::{Error, Result};
 use tokio_postgres::Row;
+use tokio_postgres::types::Type;
 
-use super::catalog::get;
+use super::catalog::{Parameter, get, list};
 use crate::source::postgres::connect::Client;
-use crate::source::postgres::error::failed;
 use crate::source::postgres::types::{NativeType, TypeKind};
 
 /// The types of some tables' columns and all that these are made of.
@@ -84,9 +85,11 @@ const DEEPEST: usize = 100;
 impl Types {
     /// The types of the columns of these tables.
     pub(super) async fn of(client: &Client, oids: &[u32]) -> Result<Self> {
-        let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[&oids];
-        let answers = futures::try_join!(client.query(TYPES, parameters), client.query(DISPLAYS, parameters));
-        let (types, displays) = answers.map_err(|error| failed("could not look up the types", &error))?;
+        let parameters: [Parameter<'_>; 1] = [(&oids, Type::OID_ARRAY)];
+        let (types, displays) = try_join!(
+            list(client, "types", TYPES, &parameters),
+            list(client, "names of types", DISPLAYS, &parameters)
+        )?;
         Ok(Self {
             rows: types.iter().map(|row| Ok((get(row, 0)?, type_row(row)?))).collect::<Result<_>>()?,
             displays: displays

@@ -352,3 +352,34 @@ impl Step {
         Window { since: shown(&covered.since), until: shown(&covered.until) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds of an instant of 2026-10-25, UTC. Clocks in Berlin are put back at 01:00, from 03:00 to 02:00.
+    fn at(hour: i64, minute: i64) -> i64 {
+        (1_792_886_400 + hour * 3600 + minute * 60) * 1_000_000
+    }
+
+    #[tokio::test]
+    async fn an_hour_that_clocks_show_twice_is_waited_for() {
+        let database = lab::Cluster::shared().database();
+        let client = database.client().await;
+        for (instant, shown, zone) in [
+            (at(-2, 0), at(0, 0), "Europe/Berlin"),
+            (at(-1, 59), at(1, 59), "Europe/Berlin"),
+            (at(0, 0), at(2, 0), "Europe/Berlin"),
+            (at(0, 1), at(2, 0), "Europe/Berlin"),
+            (at(0, 59), at(2, 0), "Europe/Berlin"),
+            (at(1, 0), at(2, 0), "Europe/Berlin"),
+            (at(1, 1), at(2, 1), "Europe/Berlin"),
+            (at(12, 0), at(8, 0), "America/New_York"),
+            (at(12, 7), at(12, 7), "UTC"),
+        ] {
+            let earliest = earliest_local(&client, instant, zone).await.unwrap();
+            assert_eq!(shown_instant(earliest), shown_instant(shown), "{} in {zone}", shown_instant(instant));
+        }
+        assert!(earliest_local(&client, 0, "Mars/Olympus").await.is_err());
+    }
+}

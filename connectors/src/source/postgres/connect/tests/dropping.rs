@@ -34,6 +34,24 @@ async fn an_idle_session_says_goodbye() {
 }
 
 #[tokio::test]
+async fn the_server_does_not_miss_sessions_that_are_closed() {
+    let cluster = Cluster::start(lab::Options::default());
+    let database = cluster.database();
+    let settings = serde_json::json!({ "url": database.url() });
+    let connector = super::connector(settings);
+    for _ in 0..3 {
+        connector.primary().await.unwrap().close().await;
+        let client = connector.reader().await.unwrap();
+        client.batch_execute("BEGIN; SELECT 1").await.unwrap();
+        drop(client);
+    }
+    connector.close().await;
+    drop(database);
+    let log = cluster.log();
+    assert!(!log.contains("unexpected EOF") && !log.contains("reset by peer"), "{log}");
+}
+
+#[tokio::test]
 async fn a_copy_through_the_driver_ends_with_its_session() {
     let database = Cluster::shared().database();
     let client = connect_to(&database).await;

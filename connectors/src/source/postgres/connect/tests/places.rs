@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use lab::{Cluster, Database, Options};
 use protocol::ErrorKind;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{connect, connector, one, refused, told};
 
@@ -104,4 +105,61 @@ async fn of_several_hosts_the_wanted_kind_is_taken() {
     assert!(reading.has_replica());
     assert!(!reading.primary().await.unwrap().is_in_recovery);
     assert!(reading.reader().await.unwrap().is_in_recovery);
+}
+
+/// Stands between a client and the server, and shows a process of its own, as poolers do.
+async fn pooler(port: u16) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            tokio::spawn(pooled(client, server));
+        }
+    });
+    address
+}
+
+async fn pooled(mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+    let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+        (client.split(), server.split());
+    let answers = async {
+        // The first byte answers the question for encryption.
+        to_client.write_u8(from_server.read_u8().await?).await?;
+        loop {
+            let (kind, length) = (from_server.read_u8().await?, from_server.read_u32().await?);
+            let mut body = vec![0; length as usize - 4];
+            from_server.read_exact(&mut body).await?;
+            if kind == b'K' {
+                body[3] = !body[3];
+            }
+            let header = [&[kind], length.to_be_bytes().as_slice()].concat();
+            to_client.write_all(&[header, body].concat()).await?;
+        }
+    };
+    let questions = tokio::io::copy(&mut from_client, &mut to_server);
+    tokio::select! {
+        broken = answers => broken,
+        sent = questions => sent.map(drop),
+    }
+}
+
+#[tokio::test]
+async fn nothing_harmful_is_left_in_a_session_of_a_pooler() {
+    let database = Cluster::shared().database();
+    let direct = super::connect_to(&database).await;
+    let settings = "SELECT string_agg(name || '=' || current_setting(name), ' ' ORDER BY name) FROM unnest('{TimeZone, \
+                    default_transaction_read_only, lock_timeout, idle_in_transaction_session_timeout, jit}'::text[]) name";
+    assert_eq!(
+        one(&direct, settings).await,
+        "TimeZone=UTC default_transaction_read_only=on idle_in_transaction_session_timeout=15min jit=off lock_timeout=30s"
+    );
+    let pooler = pooler(database.port()).await;
+    let url = database.url().replace(&format!(":{}/", database.port()), &format!(":{}/", pooler.port()));
+    let client = connect(json!({ "url": url })).await.unwrap();
+    assert!(client.is_pooled && !direct.is_pooled);
+    assert_eq!(
+        one(&client, settings).await,
+        "TimeZone=UTC default_transaction_read_only=off idle_in_transaction_session_timeout=0 jit=on lock_timeout=0"
+    );
 }

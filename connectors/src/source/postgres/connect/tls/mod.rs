@@ -109,32 +109,37 @@ fn unreadable(setting: &'static str, path: &Path, error: &pem::Error) -> Error {
 pub(super) fn refused(what: &str, error: &io::Error) -> Option<Error> {
     let cause = error.get_ref()?;
     let cause = cause.downcast_ref::<rustls::Error>().or_else(|| cause.source()?.downcast_ref())?;
-    Some(
-        match cause {
-            rustls::Error::InvalidCertificate(certificate) => {
-                let (why, hint) = distrust(certificate);
-                Error::config(format!("{what}: the server's certificate is not trusted: {why}")).hint(hint)
-            }
-            rustls::Error::AlertReceived(alert) => match alert {
-                AlertDescription::CertificateRequired
-                | AlertDescription::BadCertificate
-                | AlertDescription::UnknownCA
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::CertificateExpired
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::UnsupportedCertificate
-                | AlertDescription::AccessDenied
-                | AlertDescription::DecryptError => {
-                    Error::new(ErrorKind::Auth, format!("{what}: the server refuses our certificate"))
-                        .hint("check `sslcert` and `sslkey`, and ssl_ca_file on the server")
-                }
-                _ => Error::config(format!("{what}: the server refuses to encrypt")),
-            },
-            rustls::Error::PeerIncompatible(_) => Error::config(format!("{what}: no common way to encrypt"))
-                .hint("the server must speak TLS 1.2 or newer"),
-            _ => Error::transient(format!("{what}: encryption failed")),
+    let refused = match cause {
+        rustls::Error::InvalidCertificate(certificate) => {
+            let (why, hint) = distrust(certificate);
+            let what = format!("{what}: the server's certificate is not trusted: {why}");
+            return Some(Error::config(what).hint(hint));
         }
-        .with_source(cause.clone()),
+        rustls::Error::AlertReceived(alert) if is_about_us(*alert) => {
+            Error::new(ErrorKind::Auth, format!("{what}: the server refuses our certificate"))
+                .hint("check `sslcert` and `sslkey`, and ssl_ca_file on the server")
+        }
+        rustls::Error::AlertReceived(_) => Error::config(format!("{what}: the server refuses to encrypt")),
+        rustls::Error::PeerIncompatible(_) => Error::config(format!("{what}: no common way to encrypt"))
+            .hint("the server must speak TLS 1.2 or newer"),
+        _ => Error::transient(format!("{what}: encryption failed")),
+    };
+    Some(refused.with_source(cause.clone()))
+}
+
+/// Whether the server says that of our certificate.
+fn is_about_us(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError
     )
 }
 
@@ -151,7 +156,10 @@ fn distrust(error: &CertificateError) -> (String, &'static str) {
             ("it is self-signed, or no authority that is trusted here signed it".to_owned(), AUTHORITY)
         }
         Because::NotValidForNameContext { expected, presented } if !presented.is_empty() => {
-            (format!("it is for {}, not for {}", presented.join(", "), expected.to_str()), NAME)
+            // Each is written `DnsName("db.example.com")`.
+            let names: Vec<&str> =
+                presented.iter().map(|name| name.split('"').nth(1).unwrap_or(name)).collect();
+            (format!("it is for {}, not for {}", names.join(", "), expected.to_str()), NAME)
         }
         Because::NotValidForName | Because::NotValidForNameContext { .. } => {
             ("it is for another name".to_owned(), NAME)

@@ -125,3 +125,47 @@ fn plain(error: Error) -> Error {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    // All are for `localhost` and valid for a hundred years. Made by `openssl req -x509` and `openssl
+    // x509 -req`, which makes version 1 unless it is told of an extension, here `basicConstraints=CA:FALSE`.
+    const AUTHORITY: &[u8] = include_bytes!("fixtures/authority.pem");
+    const COMMON_NAME: &[u8] = include_bytes!("fixtures/common_name.pem");
+    const VERSION_1: &[u8] = include_bytes!("fixtures/version_1.pem");
+
+    fn checked(certificate: &[u8], authority: &[u8], server: &str) -> Result<(), Error> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let read = |pem: &[u8]| CertificateDer::from_pem_slice(pem).unwrap();
+        let verifier = Verifier::new(Check::authorities(vec![read(authority)], true)?, &provider);
+        let server = ServerName::try_from(server).unwrap();
+        verifier.verify_server_cert(&read(certificate), &[], &server, &[], UnixTime::now()).map(drop)
+    }
+
+    #[test]
+    fn a_common_name_counts_where_there_is_no_other() {
+        checked(COMMON_NAME, AUTHORITY, "localhost").unwrap();
+        let error = checked(COMMON_NAME, AUTHORITY, "db.example.com").unwrap_err();
+        assert!(format!("{error:?}").contains("Name(\"localhost\")"), "{error:?}");
+    }
+
+    #[test]
+    fn a_certificate_that_is_given_as_root_is_trusted_but_still_for_its_name_only() {
+        checked(COMMON_NAME, COMMON_NAME, "localhost").unwrap();
+        checked(COMMON_NAME, COMMON_NAME, "db.example.com").unwrap_err();
+        let error = checked(COMMON_NAME, VERSION_1, "localhost").unwrap_err();
+        assert_eq!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer));
+    }
+
+    #[test]
+    fn version_1_is_never_verified() {
+        let error = checked(VERSION_1, AUTHORITY, "localhost").unwrap_err();
+        assert!(format!("{error:?}").contains("Version"), "{error:?}");
+    }
+}

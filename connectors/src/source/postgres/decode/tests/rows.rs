@@ -71,6 +71,33 @@ fn a_value_far_beyond_the_batch_passes() {
 }
 
 #[test]
+fn long_values_of_all_kinds_survive_any_cut() {
+    let text = "0123456789abcdef".repeat(10_000);
+    let json = [b"\x01", text.as_bytes()].concat();
+    let (small, number) = (&b"small"[..], &7_i32.to_be_bytes()[..]);
+    let natives = [base(25, "text"), base(17, "bytea"), base(3802, "jsonb"), base(23, "int4")];
+    let columns: Vec<Column> = natives.iter().map(|native| column(&native.name, native)).collect();
+    let long = [Some(text.as_bytes()), Some(text.as_bytes()), Some(&json[..]), Some(number)];
+    let wire = Wire::new()
+        .row(&[Some(small), None, None, None])
+        .row(&long)
+        .row(&[None, Some(small), None, Some(number)])
+        .row(&long)
+        .end();
+    for size in [1, 1000, 65_536, 100_003, wire.len()] {
+        let mut decoder = decoder(&columns, UnfitPolicy::Error, usize::MAX).unwrap();
+        let batch = batches(&mut decoder, wire.chunks(size)).unwrap().remove(0);
+        assert_eq!(decoder.finish().unwrap(), 4);
+        let texts: Vec<_> = batch.column(0).as_string::<i32>().iter().collect();
+        assert_eq!(texts, [Some("small"), Some(&text), None, Some(&text)]);
+        let binaries: Vec<_> = batch.column(1).as_binary::<i32>().iter().collect();
+        assert_eq!(binaries, [None, Some(text.as_bytes()), Some(small), Some(text.as_bytes())]);
+        assert_eq!(batch.column(2).as_string::<i32>().value(3), text);
+        assert_eq!(batch.column(3).as_primitive::<Int32Type>().value(3), 7);
+    }
+}
+
+#[test]
 fn room_follows_the_batch_before() {
     let mut decoder = decoder(&[int_column()], UnfitPolicy::Error, 40_000).unwrap();
     let batches = batches(&mut decoder, [&int_wire(0..60_000)[..]]).unwrap();
