@@ -22,9 +22,10 @@ use super::error::SQLSTATE;
 /// rows and holds nothing back, in whichever sync it is.
 pub(super) const SNAPSHOT_NAME: &str = " (tidegate snapshot)";
 
-/// The server's time, when it was started, and the rest of this answer.
+/// The server's time, and when it was started. A session takes the time when a message comes in, and
+/// shows its transaction some microseconds later: it gets the time for that.
 const MARK: &str = "SELECT pg_is_in_recovery(), (extract(epoch FROM clock_timestamp()) * 1000000)::int8, \
-                    (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8";
+                    (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8; SELECT pg_sleep(0.01)";
 
 /// Transactions of this database that may still write rows, and when they began, as far as the role may
 /// know; and the time that the next rows of a session that is at work can carry.
@@ -140,7 +141,7 @@ impl Barrier {
         let (Some(at), Some(started)) = (mark.number(1), mark.number(2)) else {
             return Err(unexpected(WHAT));
         };
-        let (running, busy_since) = understood(answers.collect())?;
+        let (running, busy_since) = understood(answers.skip(1).collect())?;
         let open = running.iter().map(|running| running.id.clone()).collect();
         let mark = Mark { at, started, open, value: None };
         let mut barrier = Self { server: server?, listed, mark, running, busy_since };

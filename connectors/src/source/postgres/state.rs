@@ -1,6 +1,6 @@
 //! Where a stream stands between two syncs.
 
-use chrono::{DateTime, Duration, NaiveDateTime};
+use chrono::{DateTime, Datelike, Duration};
 use protocol::ConfiguredStream;
 use serde::{Deserialize, Serialize};
 
@@ -162,10 +162,14 @@ pub(super) fn shown_instant(micros: i64) -> String {
     formatted(micros, "%Y-%m-%dT%H:%M:%S%.6fZ")
 }
 
+/// A time as the server reads it and people do. What no clock shows, as with a lag of centuries, is
+/// before or after all others.
 fn formatted(micros: i64, format: &str) -> String {
-    // Clocks are within what chrono can hold; what isn't is only ever shown or compared by the server.
-    let time = DateTime::from_timestamp_micros(micros).map_or(NaiveDateTime::MAX, |time| time.naive_utc());
-    time.format(format).to_string()
+    match DateTime::from_timestamp_micros(micros).filter(|time| (1..10_000).contains(&time.year())) {
+        Some(time) => time.naive_utc().format(format).to_string(),
+        None if micros < 0 => "-infinity".to_owned(),
+        None => "infinity".to_owned(),
+    }
 }
 
 /// How far below the settled instant a window of time ends, where nothing else is configured: it
@@ -193,6 +197,15 @@ mod tests {
         assert_eq!(CursorKind::Timestamp.written(&bound), "2026-11-22 12:00:00.000001");
         assert_eq!(CursorKind::Date.written(&bound), "2026-11-22");
         assert_eq!(CursorKind::Timestamptz.shown(&bound), "2026-11-22T12:00:00.000001Z");
+    }
+
+    #[test]
+    fn a_bound_that_no_clock_shows_is_beyond_all() {
+        for kind in [CursorKind::Timestamptz, CursorKind::Timestamp, CursorKind::Date] {
+            assert_eq!(kind.written(&Bound::Micros(i64::MIN)), "-infinity");
+            assert_eq!(kind.written(&Bound::Micros(-62_200_000_000_000_000)), "-infinity");
+            assert_eq!(kind.written(&Bound::Micros(i64::MAX)), "infinity");
+        }
     }
 
     #[test]

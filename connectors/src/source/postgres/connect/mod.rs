@@ -90,8 +90,8 @@ impl Connector {
         }
     }
 
-    /// Waits until fewer than `connections` partitions are being read. Whoever reads rows holds it
-    /// while it reads; sessions that only keep a snapshot or ask the catalogs need none.
+    /// Waits until fewer than `connections` sessions of a sync are at work on the server that rows are
+    /// read from: asking the catalogs, keeping a snapshot, reading.
     pub(crate) async fn slot(&self) -> OwnedSemaphorePermit {
         Arc::clone(&self.slots).acquire_owned().await.expect("nobody closes the semaphore")
     }

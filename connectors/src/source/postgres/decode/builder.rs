@@ -1,7 +1,5 @@
 //! What all builders of Arrow arrays are, and which one a type gets.
 
-use std::fmt::Debug;
-
 use arrow_array::ArrayRef;
 use arrow_array::types::{Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, UInt32Type};
 use arrow_schema::{ArrowError, DataType};
@@ -16,7 +14,7 @@ use super::temporal::{Date, Time, Timestamp};
 use crate::source::postgres::types::Codec;
 
 /// Gathers the values of one column, or of one place inside a nested one.
-pub(super) trait Builder: Debug + Send {
+pub(super) trait Builder: Send {
     /// Values that were gathered since the last [`finish`](Self::finish).
     fn len(&self) -> usize;
 

@@ -1,6 +1,5 @@
 //! Texts and bytes: values of any length, one after the other.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, StringArray};
@@ -15,7 +14,7 @@ use super::numeric::Numeric;
 use super::renew;
 
 /// How bytes of the wire become bytes of Arrow.
-pub(super) trait Write: Debug + Send {
+pub(super) trait Write: Send {
     /// Whether they must be UTF-8. That is checked for a whole batch at once.
     const IS_TEXT: bool = true;
     /// Whether they stay as they are.
@@ -25,7 +24,6 @@ pub(super) trait Write: Debug + Send {
 }
 
 /// Values of any length.
-#[derive(Debug)]
 pub(super) struct Bytes<W> {
     write: W,
     values: Vec<u8>,
@@ -81,7 +79,6 @@ impl<W: Write> Builder for Bytes<W> {
 }
 
 /// What is text already.
-#[derive(Debug)]
 pub(super) struct Text;
 
 impl Write for Text {
@@ -95,7 +92,6 @@ impl Write for Text {
 }
 
 /// `bytea`.
-#[derive(Debug)]
 pub(super) struct Binary;
 
 impl Write for Binary {
@@ -110,7 +106,6 @@ impl Write for Binary {
 }
 
 /// `jsonb`: a version, which is 1 since there is `jsonb`, and the text.
-#[derive(Debug)]
 pub(super) struct Json;
 
 impl Write for Json {
@@ -123,7 +118,6 @@ impl Write for Json {
 }
 
 /// `"char"`, a byte: nothing for 0, an octal escape for what is not ASCII, as PostgreSQL 16 prints it.
-#[derive(Debug)]
 pub(super) struct Char;
 
 impl Write for Char {
@@ -142,7 +136,6 @@ impl Write for Char {
 }
 
 /// `numeric` as the text that PostgreSQL prints.
-#[derive(Debug)]
 pub(super) struct NumericText;
 
 impl Write for NumericText {

@@ -11,7 +11,6 @@ pub(super) enum Instead {
     Nearest,
 }
 
-#[derive(Debug)]
 pub(super) struct Context {
     policy: UnfitPolicy,
     /// The column whose value is being decoded.

@@ -1,7 +1,6 @@
 //! `numeric` as a decimal of 128 or 256 bits, exactly: digits to base 10,000 are summed up as
 //! integers, and only the last of them is ever divided.
 
-use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use arrow_array::ArrowPrimitiveType;
@@ -20,7 +19,7 @@ const SMALL: usize = 4;
 const BASE: u64 = 10_000;
 
 /// A width of decimals.
-pub(super) trait Width: Debug + Send {
+pub(super) trait Width: Send {
     type Arrow: ArrowPrimitiveType;
 
     fn small(magnitude: u64, negative: bool) -> <Self::Arrow as ArrowPrimitiveType>::Native;
@@ -29,7 +28,6 @@ pub(super) trait Width: Debug + Send {
 }
 
 /// Up to 38 digits.
-#[derive(Debug)]
 pub(super) struct Decimal128;
 
 impl Width for Decimal128 {
@@ -48,7 +46,6 @@ impl Width for Decimal128 {
 }
 
 /// Up to 76 digits.
-#[derive(Debug)]
 pub(super) struct Decimal256;
 
 impl Width for Decimal256 {
@@ -67,7 +64,6 @@ impl Width for Decimal256 {
 }
 
 /// Decimals of one precision and scale.
-#[derive(Debug)]
 pub(super) struct Decimals<W> {
     scale: u8,
     /// `10^precision`: all magnitudes are below.

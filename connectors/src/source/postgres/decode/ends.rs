@@ -6,7 +6,6 @@ use super::fault::Fault;
 use super::renew;
 use super::validity::Validity;
 
-#[derive(Debug)]
 pub(super) struct Ends {
     /// A zero, then the ends.
     offsets: Vec<i32>,

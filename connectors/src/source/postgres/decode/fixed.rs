@@ -1,6 +1,5 @@
 //! Values of fixed width: numbers and all that is a number to Arrow, booleans, UUIDs.
 
-use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use super::validity::Validity;
 use super::wire::FromWire;
 
 /// How bytes become a number of Arrow.
-pub(super) trait Convert: Debug + Send {
+pub(super) trait Convert: Send {
     type Arrow: ArrowPrimitiveType;
 
     /// The number; `None` where the policy makes NULL of a value that does not fit.
@@ -27,7 +26,6 @@ pub(super) trait Convert: Debug + Send {
 pub(super) type Native<C> = <<C as Convert>::Arrow as ArrowPrimitiveType>::Native;
 
 /// Numbers and their validity.
-#[derive(Debug)]
 pub(super) struct Fixed<C: Convert> {
     convert: C,
     values: Vec<Native<C>>,
@@ -71,7 +69,6 @@ impl<C: Convert> Builder for Fixed<C> {
 }
 
 /// A number whose wire form is Arrow's but for the order of its bytes.
-#[derive(Debug)]
 pub(super) struct Number<T>(PhantomData<fn() -> T>);
 
 impl<T> Default for Number<T> {
@@ -80,7 +77,7 @@ impl<T> Default for Number<T> {
     }
 }
 
-impl<T: ArrowPrimitiveType<Native: FromWire> + Debug> Convert for Number<T> {
+impl<T: ArrowPrimitiveType<Native: FromWire>> Convert for Number<T> {
     type Arrow = T;
 
     #[inline]
@@ -90,7 +87,6 @@ impl<T: ArrowPrimitiveType<Native: FromWire> + Debug> Convert for Number<T> {
 }
 
 /// Bits and their validity.
-#[derive(Debug)]
 pub(super) struct Boolean {
     values: BooleanBufferBuilder,
     validity: Validity,
@@ -131,7 +127,7 @@ impl Builder for Boolean {
 const UUID_BYTES: usize = 16;
 
 /// UUIDs and their validity.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Uuid {
     values: Vec<[u8; UUID_BYTES]>,
     validity: Validity,

@@ -2,7 +2,7 @@
 //! in between.
 //!
 //! The bytes are a header, rows, and a trailer. A row is a count of fields, and each field a length
-//! and a value; [`Decoder`] walks them and hands each value to the [`Builder`] of its column. It can
+//! and a value; [`Decoder`] walks them and hands each value to the `Builder` of its column. It can
 //! stop between any two fields, so that bytes may be cut anywhere: only a field that is cut in two is
 //! kept aside, and of a long text not even that.
 //!
@@ -26,6 +26,8 @@ mod wire;
 
 #[cfg(test)]
 mod tests;
+
+use std::fmt;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_schema::SchemaRef;
@@ -60,7 +62,6 @@ const MIN_PARTED_BYTES: usize = 64 << 10;
 const MAX_ROOM_BYTES: usize = 8 << 20;
 
 /// Decodes COPY binary bytes, however they are cut into chunks, into record batches.
-#[derive(Debug)]
 pub struct Decoder {
     columns: Vec<Column>,
     schema: SchemaRef,
@@ -101,12 +102,19 @@ enum Item {
     Failed,
 }
 
+impl fmt::Debug for Decoder {
+    /// Without any value of a row.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").field("next", &self.next).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
 impl Decoder {
     /// A decoder of rows of `columns`, whose fields are those of `schema`. Batches end at
     /// `batch_bytes` of Arrow memory.
     ///
-    /// Fails with [`ErrorKind::Config`](protocol::ErrorKind::Config) when `policy` makes NULL of values of a column that is not
-    /// nullable.
+    /// Fails with [`ErrorKind::Config`](protocol::ErrorKind::Config) when `policy` makes NULL of
+    /// values of a column that is not nullable.
     pub fn new(
         columns: &[Column],
         schema: SchemaRef,
@@ -145,8 +153,9 @@ impl Decoder {
     /// Decodes from the front of `input` until it ends or a batch is full; returns how many bytes
     /// were taken. Fewer than there are only when the decoder [`is_full`](Self::is_full).
     ///
-    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a value does not fit and the policy wants an error, with
-    /// [`ErrorKind::Schema`](protocol::ErrorKind::Schema) when the bytes are not rows of the columns. Nothing can be decoded then.
+    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a value does not fit and the
+    /// policy wants an error, with [`ErrorKind::Schema`](protocol::ErrorKind::Schema) when the bytes
+    /// are not rows of the columns. Nothing can be decoded then.
     pub fn decode(&mut self, input: &[u8]) -> Result<usize> {
         let taken = self.decode_chunk(input);
         if taken.is_err() {
@@ -328,10 +337,13 @@ impl Decoder {
     /// The rows decoded since the last call; `None` when there are none. Call it between rows: when
     /// the decoder [`is_full`](Self::is_full), or at the end.
     ///
-    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a text is not UTF-8, or NULL is in a column that has none.
+    /// Fails with [`ErrorKind::Data`](protocol::ErrorKind::Data) when a text is not UTF-8, or NULL is in
+    /// a column that has none, with [`ErrorKind::Transient`](protocol::ErrorKind::Transient) amid a row.
     pub fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
-        if !matches!(self.next, Item::Header | Item::Row | Item::End) {
-            return Err(Error::internal("a batch is taken amid a row"));
+        match self.next {
+            Item::Row | Item::End | Item::Header | Item::Extension(_) => {}
+            Item::Field(_) | Item::Part { .. } => return Err(Error::transient("a COPY ends amid a row")),
+            Item::Failed => return Err(Error::internal("a batch is taken after an error")),
         }
         if self.rows == 0 {
             return Ok(None);
@@ -367,7 +379,7 @@ impl Decoder {
     /// last [`take_batch`](Self::take_batch).
     pub fn finish(self) -> Result<u64> {
         if self.next != Item::End {
-            return Err(Error::transient("the rows of a COPY end before its trailer"));
+            return Err(Error::transient("a COPY ends before its trailer"));
         }
         if self.rows > 0 {
             return Err(Error::internal("rows were decoded and not taken"));

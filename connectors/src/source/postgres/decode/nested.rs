@@ -17,7 +17,6 @@ use super::wire::{take, take_value};
 const MAX_DIMENSIONS: i32 = 6;
 
 /// Arrays as lists. Lower bounds are not kept: `[0:1]={7,8}` is the list of 7 and 8.
-#[derive(Debug)]
 pub(super) struct Lists {
     ends: Ends,
     elements: Box<dyn Builder>,
@@ -83,7 +82,6 @@ impl Builder for Lists {
 }
 
 /// Rows of a composite type.
-#[derive(Debug)]
 pub(super) struct Structs {
     attributes: Vec<Box<dyn Builder>>,
     validity: Validity,
@@ -143,7 +141,6 @@ impl Builder for Structs {
 }
 
 /// Values of `hstore`: texts by text, of which the values may be NULL.
-#[derive(Debug)]
 pub(super) struct Maps {
     ends: Ends,
     keys: Bytes<Text>,

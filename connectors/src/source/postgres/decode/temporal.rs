@@ -24,7 +24,6 @@ const FIRST_MICRO: i64 = FIRST_DAY as i64 * DAY_MICROS;
 const LAST_MICRO: i64 = (LAST_DAY as i64 + 1) * DAY_MICROS - 1;
 
 /// `date`: days.
-#[derive(Debug)]
 pub(super) struct Date;
 
 impl Convert for Date {
@@ -46,7 +45,6 @@ impl Convert for Date {
 }
 
 /// `time`: microseconds since midnight.
-#[derive(Debug)]
 pub(super) struct Time;
 
 impl Convert for Time {
@@ -67,7 +65,6 @@ impl Convert for Time {
 }
 
 /// `timestamp` and `timestamptz`: microseconds.
-#[derive(Debug)]
 pub(super) struct Timestamp;
 
 impl Convert for Timestamp {

@@ -3,7 +3,7 @@
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 
 /// A bit for each NULL, as far as the last of them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Validity {
     missing: Vec<u8>,
 }

@@ -74,7 +74,7 @@ impl<'a> Planning<'a> {
         let base = self.partition(cursor.open_window());
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, base.window.as_ref()).await?;
-        note::about_column(&cursor, &self.relation, &mut notes);
+        note::about_column(&cursor, self.stream, &self.relation, &mut notes);
         let after = cursor.looked().or(after);
         // A snapshot for this stream alone takes a connection: only where there is much to read.
         let shared = self.is_session() && (after.is_none() || split.is_worth_it(&estimate));

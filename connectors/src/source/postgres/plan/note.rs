@@ -1,6 +1,6 @@
 //! What the person should know about a plan.
 
-use protocol::StreamKind;
+use protocol::{ConfiguredStream, StreamKind};
 
 use super::super::barrier::{Barrier, Running};
 use super::super::discover::{Leaf, Relation};
@@ -12,7 +12,12 @@ use super::quote_identifier;
 const SMALL_BYTES: u64 = 16 << 20;
 
 /// What is to be known about the cursor's column.
-pub(super) fn about_column(cursor: &Cursor<'_>, relation: &Relation, notes: &mut Vec<String>) {
+pub(super) fn about_column(
+    cursor: &Cursor<'_>,
+    stream: &ConfiguredStream,
+    relation: &Relation,
+    notes: &mut Vec<String>,
+) {
     let column = quote_identifier(&cursor.column);
     let is_large = relation.leaves.iter().map(|leaf| leaf.bytes).sum::<u64>() > SMALL_BYTES;
     let is_indexed = relation.indexes.iter().any(|index| index.leading == cursor.column);
@@ -32,6 +37,9 @@ pub(super) fn about_column(cursor: &Cursor<'_>, relation: &Relation, notes: &mut
     let is_nullable = relation.column(&cursor.column).is_some_and(|column| !column.not_null);
     if is_nullable && !matches!(relation.kind, StreamKind::View | StreamKind::ForeignTable) {
         notes.push(format!("{column} may be NULL: rows without a value are read by the first sync only"));
+    }
+    if cursor.has_value() && stream.lag.is_some_and(|lag| !lag.is_zero()) {
+        notes.push(format!("{column} holds no time: `lag` means nothing to it"));
     }
     if matches!(cursor.kind, CursorKind::Timestamp | CursorKind::Date)
         && cursor.options.cursor_timezone.is_none()

@@ -13,6 +13,8 @@ use super::{leaf_table, quote_identifier};
 const PART_BYTES: u64 = 96 << 20;
 /// A table of fewer bytes is read in one go.
 const SMALL_BYTES: u64 = 8 << 20;
+/// A table of more bytes is read in more parts than there are sessions.
+const LARGE_BYTES: u64 = 64 << 20;
 /// Where a window is thought to hold less than this share of the rows, its index is better than to
 /// read all blocks.
 const LARGE_SHARE: f64 = 0.2;
@@ -101,10 +103,12 @@ struct Sizes {
     part: u64,
 }
 
-/// Bytes of a part: enough parts for all sessions, and none that takes long to repeat.
+/// Bytes of a part: enough parts for all sessions, twice as many where one of them could take much
+/// longer than the others, and none that takes long to repeat.
 fn part_bytes(all: u64, parallelism: usize) -> u64 {
-    let each = all.div_ceil(u64::try_from(parallelism).unwrap_or(u64::MAX).max(1));
-    each.clamp(1, PART_BYTES)
+    let sessions = u64::try_from(parallelism).unwrap_or(u64::MAX).max(1);
+    let parts = if all > LARGE_BYTES { sessions.saturating_mul(2) } else { sessions };
+    all.div_ceil(parts).clamp(1, PART_BYTES)
 }
 
 /// System columns need the right to read the whole table. A policy's conditions come before ours.
