@@ -8,26 +8,32 @@ use protocol::{Error, ErrorKind, Result};
 
 use crate::{Count, Stop};
 
-/// The first wait; each next is twice as long, with up to as much again by chance.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait of our own making. A server may ask for more.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How often something is tried again, and how long is waited before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) retries: u32,
+    /// The first wait; each next is twice as long, with up to as much again by chance.
+    pub(crate) wait: Duration,
+}
 
 /// The attempts that are left until something gets further.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    limit: u32,
+    patience: Patience,
     waits: ExponentialBackoff,
 }
 
 impl Attempts {
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { limit, waits: waits(limit) }
+    pub(crate) fn new(patience: Patience) -> Self {
+        Self { patience, waits: waits(patience) }
     }
 
     /// Something got further: count anew.
     pub(crate) fn reset(&mut self) {
-        self.waits = waits(self.limit);
+        self.waits = waits(self.patience);
     }
 
     /// Waits before the next attempt. Gives `error` back when another can't help, is one too many, or
@@ -52,23 +58,23 @@ impl Attempts {
     }
 }
 
-fn waits(limit: u32) -> ExponentialBackoff {
+fn waits(patience: Patience) -> ExponentialBackoff {
     ExponentialBuilder::default()
-        .with_min_delay(FIRST_WAIT)
+        .with_min_delay(patience.wait.min(LONGEST_WAIT))
         .with_max_delay(LONGEST_WAIT)
-        .with_max_times(limit as usize)
+        .with_max_times(patience.retries as usize)
         .with_jitter()
         .build()
 }
 
-/// Makes `call` until it succeeds, fails for good, or `limit` more attempts are used up.
+/// Makes `call` until it succeeds, fails for good, or no more attempts are left.
 pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
-    limit: u32,
+    patience: Patience,
     stop: &Stop,
     retries: &Count,
     mut call: impl FnMut() -> F,
 ) -> Result<T> {
-    let mut attempts = Attempts::new(limit);
+    let mut attempts = Attempts::new(patience);
     loop {
         match call().await {
             Ok(value) => return Ok(value),
@@ -82,10 +88,14 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    fn patience(retries: u32) -> Patience {
+        Patience { retries, wait: Duration::from_millis(250) }
+    }
+
     async fn failing(kind: ErrorKind, limit: u32) -> u32 {
         tokio::time::pause();
         let calls = AtomicU32::new(0);
-        let result: Result<()> = retrying(limit, &Stop::default(), &Count::default(), || async {
+        let result: Result<()> = retrying(patience(limit), &Stop::default(), &Count::default(), || async {
             calls.fetch_add(1, Ordering::Relaxed);
             Err(Error::new(kind, "no"))
         })

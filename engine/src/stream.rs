@@ -72,7 +72,7 @@ impl StreamSync<'_> {
     }
 
     async fn steps(&self, report: &mut StreamReport) -> Result<()> {
-        let mut attempts = Attempts::new(self.context.config.retries);
+        let mut attempts = Attempts::new(self.context.config.patience());
         loop {
             if self.context.stop.is_requested() {
                 return Err(Error::new(ErrorKind::Interrupted, "the sync was asked to stop"));
@@ -102,7 +102,7 @@ impl StreamSync<'_> {
     }
 
     async fn retrying<T, F: Future<Output = Result<T>>>(&self, call: impl FnMut() -> F) -> Result<T> {
-        retrying(self.context.config.retries, &self.context.stop, &self.progress.retries, call).await
+        retrying(self.context.config.patience(), &self.context.stop, &self.progress.retries, call).await
     }
 
     /// Plans what is new since `head`, or what an interrupted sync left.
@@ -170,7 +170,7 @@ impl StreamSync<'_> {
             queue: Mutex::new(plan.partitions.iter().map(|planned| planned.partition.clone()).collect()),
             grain: plan.grain,
             progress: Arc::clone(&self.progress),
-            retries: context.config.retries,
+            patience: context.config.patience(),
             stop: context.stop.clone(),
             halt: Stop::default(),
             stage: prepared.stage,
@@ -203,7 +203,7 @@ impl StreamSync<'_> {
             Arc::clone(&self.progress),
         );
         committer.interval = context.config.commit_interval;
-        committer.retries = context.config.retries;
+        committer.patience = context.config.patience();
         let reading = Arc::new(self.reading(plan, prepared, share));
         let mut sum = Staged::default();
         let (mut lanes, mut finished) = self.start(plan, &reading, share);

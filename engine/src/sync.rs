@@ -70,7 +70,7 @@ impl Sync {
         let filter = resolve::filter(&self.context.config, &self.only);
         let (source, retries) = (&self.context.source, Count::default());
         let catalog =
-            retrying(self.context.config.retries, &self.context.stop, &retries, || source.discover(&filter))
+            retrying(self.context.config.patience(), &self.context.stop, &retries, || source.discover(&filter))
                 .await?;
         resolve::resolve(&self.connection, &self.context.config, &catalog, &self.only)
     }
@@ -113,7 +113,7 @@ impl Sync {
             let name = stream.name.clone();
             let target = stream.target.clone();
             let (destination, retries) = (&self.context.destination, Count::default());
-            let head = retrying(self.context.config.retries, &self.context.stop, &retries, || {
+            let head = retrying(self.context.config.patience(), &self.context.stop, &retries, || {
                 destination.head(&target)
             });
             let head = head.await.map_err(|error| error.context("stream", name.clone()))?;
@@ -173,7 +173,7 @@ impl Sync {
             prepared.head,
             Arc::clone(&stream.progress),
         );
-        committer.retries = self.context.config.retries;
+        committer.patience = self.context.config.patience();
         committer.hold(sum)?;
         if !committer.may_commit() {
             return Err(Error::config(

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::budget::{Budget, Share};
 use crate::conform::Conform;
-use crate::retry::Attempts;
+use crate::retry::{Attempts, Patience};
 use crate::write::{FileSettings, Folders};
 use crate::{Stop, StreamProgress};
 use chain::Chain;
@@ -34,7 +34,7 @@ pub(crate) struct Reading {
     pub(crate) queue: Mutex<VecDeque<Value>>,
     pub(crate) grain: Grain,
     pub(crate) progress: Arc<StreamProgress>,
-    pub(crate) retries: u32,
+    pub(crate) patience: Patience,
     /// Asked for by a person or a scheduler: what is complete is committed.
     pub(crate) stop: Stop,
     /// Asked for by another lane of the stream that failed: all is thrown away.
@@ -93,7 +93,7 @@ impl Lane {
     }
 
     async fn work(&mut self) -> Result<()> {
-        let mut attempts = Attempts::new(self.reading.retries);
+        let mut attempts = Attempts::new(self.reading.patience);
         while !self.reading.ends() {
             let partition = self.reading.next();
             let is_last = partition.is_none();

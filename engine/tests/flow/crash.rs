@@ -1,0 +1,112 @@
+//! A failure or a crash at each step in turn. Afterwards another sync brings everything to a good end.
+
+use protocol::{ErrorKind, Grain};
+use serde_json::json;
+
+use crate::memory::{Fault, Faults, Table, World, drop_at_poll};
+
+/// Each way a stream can be cut up.
+fn shapes() -> Vec<(String, World)> {
+    let mut shapes = Vec::new();
+    for grain in [Grain::Partition, Grain::Plan] {
+        for checkpoints in [false, true] {
+            // Files of a few rows end at each partition; large ones hold several.
+            for file_bytes in [1, 1_200, 64 << 20] {
+                for mode in ["incremental", "full_refresh"] {
+                    let table = Table::new(23).cut(9, 4).grain(grain).checkpoints(checkpoints);
+                    let world = World::new(table).files_of(file_bytes).set_stream("mode", mode);
+                    shapes.push((format!("{grain:?} {checkpoints} {file_bytes} {mode}"), world));
+                }
+            }
+        }
+    }
+    shapes
+}
+
+/// Makes `fault` happen at each step in turn, in all shapes, and looks what is left after it and
+/// after one more sync.
+async fn at_each_step(fault: Fault, settings: &[(&str, serde_json::Value)]) {
+    for shape in 0..shapes().len() {
+        for step in 1.. {
+            let (name, mut world) = shapes().swap_remove(shape);
+            for (key, value) in settings {
+                world = world.set(key, value.clone());
+            }
+            let context = format!("{fault:?} at step {step} of {name}");
+            let faults = Faults::at(step, fault.clone());
+            let report = world.run_or_crash(&faults).await;
+            world.assert_sound("numbers", &context);
+            if report.as_ref().is_some_and(|report| report.exit_code == 0) {
+                world.assert_whole("numbers", &context);
+            }
+            let was_last = faults.fired() == 0;
+            again(&world, &context).await;
+            if was_last {
+                break;
+            }
+        }
+    }
+}
+
+/// A sync after the one that was disturbed, and one more that finds nothing to do.
+async fn again(world: &World, context: &str) {
+    let report = world.run(&Faults::none()).await;
+    assert_eq!(report.exit_code, 0, "{context}: {report:#?}");
+    world.assert_whole("numbers", context);
+    let before = world.store.head("numbers").sequence;
+    world.tables.change("numbers", |table| table.rows += 5);
+    assert_eq!(world.run(&Faults::none()).await.exit_code, 0, "{context}");
+    world.assert_whole("numbers", context);
+    assert!(world.store.head("numbers").sequence > before, "{context}: nothing committed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_any_step_loses_and_doubles_nothing() {
+    at_each_step(Fault::Crash, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_at_any_step_loses_and_doubles_nothing() {
+    for kind in [ErrorKind::Transient, ErrorKind::Storage, ErrorKind::Data, ErrorKind::Conflict] {
+        at_each_step(Fault::Error(kind), &[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_at_any_step_of_several_lanes_loses_and_doubles_nothing() {
+    at_each_step(Fault::Error(ErrorKind::Data), &[("parallelism", json!(3))]).await;
+    at_each_step(Fault::Crash, &[("parallelism", json!(3))]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failure_that_passes_is_mended_at_any_step() {
+    for kind in [ErrorKind::Transient, ErrorKind::RateLimited { retry_after: None }, ErrorKind::Stale] {
+        at_each_step(Fault::Error(kind), &[("retries", json!(2))]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panic_at_any_step_loses_and_doubles_nothing() {
+    //HOOK std::panic::set_hook(Box::new(|_| ()));
+    at_each_step(Fault::Panic, &[]).await;
+    at_each_step(Fault::Panic, &[("parallelism", json!(3))]).await;
+    drop(std::panic::take_hook());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_dropped_at_any_poll_loses_and_doubles_nothing() {
+    for shape in 0..shapes().len() {
+        for polls in 0.. {
+            let (name, world) = shapes().swap_remove(shape);
+            let context = format!("dropped at poll {polls} of {name}");
+            let sync = world.sync(&Faults::none());
+            let ended = drop_at_poll(sync.run(), polls).await.is_some();
+            world.nobody_reads().await;
+            world.assert_sound("numbers", &context);
+            again(&world, &context).await;
+            if ended {
+                break;
+            }
+        }
+    }
+}
