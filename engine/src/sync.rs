@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use protocol::{
     ConfiguredStream, DynDestination, DynSource, Error, ErrorKind, Grain, Lifetime, Result, Staged,
 };
@@ -91,8 +92,13 @@ impl Sync {
     }
 
     async fn run_streams(&self, streams: Vec<ConfiguredStream>) -> Vec<StreamReport> {
-        let syncs: Vec<_> = streams.into_iter().map(|stream| self.stream_sync(stream)).collect();
-        let tasks = syncs.into_iter().enumerate().map(|(at, sync)| async move { (at, sync.run().await) });
+        // Boxed and gathered, not mapped on the way: so the whole future can be spawned.
+        let tasks: Vec<BoxFuture<'_, _>> = streams
+            .into_iter()
+            .map(|stream| self.stream_sync(stream))
+            .enumerate()
+            .map(|(at, sync)| async move { (at, sync.run().await) }.boxed())
+            .collect();
         // Twice as many streams as lanes: the next ones plan while others read.
         let at_once = self.context.config.parallelism.get() * 2;
         let mut reports: Vec<_> = futures::stream::iter(tasks).buffer_unordered(at_once).collect().await;

@@ -4,4 +4,11 @@
 #[path = "../memory/mod.rs"]
 mod memory;
 
+mod budget;
 mod crash;
+mod detached;
+mod outcome;
+mod retry;
+mod rival;
+mod schema;
+mod stop;

@@ -3,11 +3,11 @@
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use engine::Stop;
 use protocol::{Error, ErrorKind, Result};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 /// What happens at a step.
 #[derive(Debug, Clone)]
@@ -21,18 +21,20 @@ pub(crate) enum Fault {
     /// The process dies: the call never returns, and whoever waits for [`Faults::crashed`] is told.
     Crash,
     /// Somebody asks the sync to stop; the call goes on.
-    Stop(Stop),
+    Stop,
+    /// The call waits for a permit.
+    Pause(Arc<Semaphore>),
 }
 
 /// Where a fault happens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum At {
     /// At the n-th step of all, counted from 1.
     Step(usize),
     /// At the n-th step of that name, counted from 1.
     Named(&'static str, usize),
-    /// At each step of that name.
-    Every(&'static str),
+    /// At each n-th step of that name.
+    Each(&'static str, usize),
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +43,7 @@ pub(crate) struct Faults {
     taken: Mutex<Vec<&'static str>>,
     fired: AtomicUsize,
     crashed: Notify,
+    stop: OnceLock<Stop>,
 }
 
 impl Faults {
@@ -56,6 +59,11 @@ impl Faults {
         Arc::new(Self { planned: Mutex::new(planned.into_iter().collect()), ..Self::default() })
     }
 
+    /// Whom [`Fault::Stop`] stops.
+    pub(crate) fn stops(&self, stop: Stop) {
+        let _ = self.stop.set(stop);
+    }
+
     /// Takes a step, and lets happen what is to happen there.
     pub(crate) async fn step(&self, name: &'static str) -> Result<()> {
         let Some(fault) = self.take(name) else { return Ok(()) };
@@ -68,8 +76,12 @@ impl Faults {
                 self.crashed.notify_one();
                 pending().await
             }
-            Fault::Stop(stop) => {
-                stop.request();
+            Fault::Stop => {
+                self.stop.get().expect("set").request();
+                Ok(())
+            }
+            Fault::Pause(semaphore) => {
+                semaphore.acquire().await.expect("open").forget();
                 Ok(())
             }
         }
@@ -83,7 +95,7 @@ impl Faults {
         let due = planned.iter().find(|(at, _)| match at {
             At::Step(n) => *n == all,
             At::Named(other, n) => *other == name && *n == same,
-            At::Every(other) => *other == name,
+            At::Each(other, n) => *other == name && same % n == 0,
         });
         due.map(|(_, fault)| fault.clone())
     }

@@ -16,7 +16,7 @@ use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use protocol::{
-    Catalog, ConfiguredStream, Emitter, Grain, Plan, PlanRequest, Planned, Result, Source, Stream,
+    Catalog, ConfiguredStream, Emitter, Error, ErrorKind, Grain, Plan, PlanRequest, Planned, Result, Source, Stream,
     StreamFilter, StreamKind, SyncMode, Window,
 };
 use schemars::JsonSchema;
@@ -46,6 +46,8 @@ pub(crate) struct Table {
     pub(crate) empty_batches: bool,
     /// The id whose columns, `id` apart, are NULL.
     pub(crate) null_row: Option<i64>,
+    /// The id that can't be read, and why not.
+    pub(crate) poison: Option<(i64, ErrorKind)>,
     /// Plans a partition also where nothing is new.
     pub(crate) restless: bool,
 }
@@ -64,6 +66,7 @@ impl Table {
             lies: None,
             empty_batches: false,
             null_row: None,
+            poison: None,
             restless: false,
         }
     }
@@ -277,6 +280,9 @@ impl Source for MemorySource {
         while from < ids.to {
             let to = (from + table.batch_rows).min(ids.to);
             self.faults.step("batch").await?;
+            if let Some((_, kind)) = table.poison.filter(|(id, _)| (from..to).contains(id)) {
+                return Err(Error::new(kind, "poisoned"));
+            }
             out.batch(self.batch(&table, stream, from..to)).await?;
             seen.rows += to - from;
             seen.sum += (from..to).sum::<i64>();

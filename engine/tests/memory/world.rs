@@ -73,11 +73,18 @@ impl World {
         let config: ConnectionConfig = serde_json::from_value(self.config.clone()).unwrap();
         let source = MemorySource { tables: Arc::clone(&self.tables), faults: Arc::clone(faults) };
         let destination = MemoryDestination { store: Arc::clone(&self.store), faults: Arc::clone(faults) };
-        Sync::new("c", config, Arc::new(source), Arc::new(destination))
+        let sync = Sync::new("c", config, Arc::new(source), Arc::new(destination));
+        faults.stops(sync.stop());
+        sync
     }
 
     pub(crate) async fn run(&self, faults: &Arc<Faults>) -> Report {
-        within(self.sync(faults).run()).await
+        let sync = self.sync(faults);
+        let report = within(sync.run()).await;
+        assert_counts(&sync);
+        assert_eq!(sync.progress().budget().0, 0, "bytes are spent after the end");
+        assert_eq!(self.tables.reads.now(), 0, "a read goes on after the end");
+        report
     }
 
     /// Runs until it ends or the process dies.
@@ -91,6 +98,7 @@ impl World {
             }
         })
         .await;
+        assert_counts(&sync);
         self.nobody_reads().await;
         report
     }
@@ -178,6 +186,14 @@ impl World {
         }
         all.sort_unstable();
         assert_eq!(all, (0..planned).collect::<Vec<_>>(), "{context}: visible and remaining rows of {name}");
+    }
+}
+
+/// No count goes below zero.
+fn assert_counts(sync: &Sync) {
+    for stream in sync.progress().streams() {
+        let counts = [&stream.rows, &stream.bytes, &stream.staged_bytes, &stream.partitions_done];
+        assert!(counts.iter().all(|count| count.get() < 1 << 60), "below zero: {stream:?}");
     }
 }
 
