@@ -82,7 +82,7 @@ impl Lane {
 
     /// Reads until no partition is left or the sync ends.
     pub(crate) async fn run(mut self) -> Result<()> {
-        let charge = self.reading.budget.spend(self.reading.share.reserve).await;
+        let charge = self.reading.budget.reserve(self.reading.share.reserve).await;
         let result = self.work().await;
         if result.is_err() {
             self.reading.halt.request();

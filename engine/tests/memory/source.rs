@@ -348,7 +348,8 @@ impl MemorySource {
         let rows = usize::try_from(ids.end - ids.start).unwrap();
         // Differs from row to row and does not compress to nothing.
         let mut random = fastrand::Rng::with_seed(ids.start.unsigned_abs());
-        let bytes: Vec<u8> = (0..rows * table.payload_bytes).map(|_| random.u8(..)).collect();
+        let mut bytes = vec![0; rows * table.payload_bytes];
+        random.fill(&mut bytes);
         self.tables.payload.add(i64::try_from(bytes.len()).unwrap());
         let values = Buffer::from(Bytes::from_owner(Payload(bytes, Arc::clone(&self.tables))));
         let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(table.payload_bytes, rows));
