@@ -17,7 +17,7 @@ use crate::committer::Committer;
 use crate::conform::{Conform, written_schema};
 use crate::lane::{Lane, Reading};
 use crate::report::blank_stream_report;
-use crate::retry::{Attempts, retrying};
+use crate::retry::{Attempts, interrupted, retrying};
 use crate::write::{FileSettings, FileWriter, Folders, refuse_unfit_column};
 use crate::{
     ConnectionConfig, ErrorReport, Outcome, PLAN_VERSION, Step, Stop, StreamPlan, StreamProgress,
@@ -75,7 +75,7 @@ impl StreamSync<'_> {
         let mut attempts = Attempts::new(self.context.config.patience());
         loop {
             if self.context.stop.is_requested() {
-                return Err(Error::new(ErrorKind::Interrupted, "the sync was asked to stop"));
+                return Err(interrupted());
             }
             self.progress.enter(Step::Planning);
             let watch = Watch::start();
@@ -258,7 +258,7 @@ impl StreamSync<'_> {
     /// The last commit of a sync whose partitions have all been read, or of what a signal left.
     async fn conclude(&self, committer: &mut Committer<'_>, reading: &Reading) -> Result<()> {
         if !committer.is_complete() {
-            return Err(Error::new(ErrorKind::Interrupted, "the sync was asked to stop"));
+            return Err(interrupted());
         }
         self.progress.enter(Step::Committing);
         let files = committer.held().files.len() as u64 + committer.committed.files;

@@ -70,9 +70,10 @@ impl Sync {
     pub async fn streams(&self) -> Result<Vec<ConfiguredStream>> {
         let filter = resolve::filter(&self.context.config, &self.only);
         let (source, retries) = (&self.context.source, Count::default());
-        let catalog =
-            retrying(self.context.config.patience(), &self.context.stop, &retries, || source.discover(&filter))
-                .await?;
+        let catalog = retrying(self.context.config.patience(), &self.context.stop, &retries, || {
+            source.discover(&filter)
+        })
+        .await?;
         resolve::resolve(&self.connection, &self.context.config, &catalog, &self.only)
     }
 

@@ -87,7 +87,6 @@ async fn a_failure_that_passes_is_mended_at_any_step() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_at_any_step_loses_and_doubles_nothing() {
-
     at_each_step(Fault::Panic, &[]).await;
     at_each_step(Fault::Panic, &[("parallelism", json!(3))]).await;
 }

@@ -35,7 +35,11 @@ async fn read_all(world: &World, plan: &StreamPlan) -> Vec<Staged> {
     staged
 }
 
-async fn commit(world: &World, plan: &StreamPlan, staged: Vec<Staged>) -> Result<engine::StreamReport, ErrorKind> {
+async fn commit(
+    world: &World,
+    plan: &StreamPlan,
+    staged: Vec<Staged>,
+) -> Result<engine::StreamReport, ErrorKind> {
     world.sync(&Faults::none()).commit(plan, staged).await.map_err(|error| error.kind())
 }
 

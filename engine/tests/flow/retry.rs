@@ -32,8 +32,7 @@ async fn a_partition_that_always_fails_ends_the_sync() {
 async fn getting_further_starts_the_count_anew() {
     for grain in [Grain::Partition, Grain::Plan] {
         for (partition_rows, checkpoints) in [(100, true), (4, false)] {
-            let table =
-                Table::new(100).grain(grain).cut(partition_rows, 4).checkpoints(checkpoints);
+            let table = Table::new(100).grain(grain).cut(partition_rows, 4).checkpoints(checkpoints);
             let world = World::new(table).set("retries", 1);
             let report = world.run(&Faults::of([(At::Each("batch", 3), transient())])).await;
             assert_eq!(report.exit_code, 0, "{grain:?} {partition_rows} {report:#?}");
@@ -97,7 +96,10 @@ async fn a_server_that_asks_for_a_day_is_not_waited_for() {
     let report = world.run(&Faults::of([(At::Named("batch", 1), limited)])).await;
     assert_eq!(report.exit_code, 75);
     let error = report.streams[0].error.clone().unwrap();
-    assert_eq!((error.kind.as_str(), error.retry_after.unwrap().duration()), ("rate_limited", Duration::from_hours(24)));
+    assert_eq!(
+        (error.kind.as_str(), error.retry_after.unwrap().duration()),
+        ("rate_limited", Duration::from_hours(24))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -201,8 +201,7 @@ async fn a_failure_among_folders_loses_and_doubles_nothing() {
         let world = World::new(table).set("retries", 1);
         world.store.options.lock().unwrap().folder_by =
             Some(FolderBy { column: Some("at".into()), grain: FolderGrain::Day });
-        let faults =
-            Faults::at(step, crate::memory::Fault::Error(protocol::ErrorKind::Transient));
+        let faults = Faults::at(step, crate::memory::Fault::Error(protocol::ErrorKind::Transient));
         let report = world.run(&faults).await;
         assert_eq!(report.exit_code, 0, "step {step}: {report:#?}");
         world.assert_whole("numbers", &format!("step {step}"));

@@ -16,8 +16,8 @@ use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use protocol::{
-    Catalog, ConfiguredStream, Emitter, Error, ErrorKind, Grain, Plan, PlanRequest, Planned, Result, Source, Stream,
-    StreamFilter, StreamKind, SyncMode, Window,
+    Catalog, ConfiguredStream, Emitter, Error, ErrorKind, Grain, Plan, PlanRequest, Planned, Result, Source,
+    Stream, StreamFilter, StreamKind, SyncMode, Window,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -268,7 +268,12 @@ impl Source for MemorySource {
         state.sum += seen.sum;
     }
 
-    async fn read(&self, stream: &ConfiguredStream, ids: Ids, out: &mut Emitter<'_, Self>) -> Result<Learned> {
+    async fn read(
+        &self,
+        stream: &ConfiguredStream,
+        ids: Ids,
+        out: &mut Emitter<'_, Self>,
+    ) -> Result<Learned> {
         let _counted = Counted::new(&self.tables);
         let table = self.tables.get(&stream.name);
         let mut seen = Learned::default();

@@ -154,7 +154,8 @@ impl World {
                     let other = files.insert(file.path.clone(), file.rows);
                     assert_eq!(other, None, "{context}: {} is committed twice", file.path);
                 }
-                let now = commit.state.source.as_ref().map_or(0, |state| state.value["until"].as_i64().unwrap());
+                let now =
+                    commit.state.source.as_ref().map_or(0, |state| state.value["until"].as_i64().unwrap());
                 assert!(now >= until, "{context}: state goes back from {until} to {now}");
                 until = now;
             }
