@@ -89,10 +89,13 @@ impl<'a> Committer<'a> {
     /// Adds to what the next commit covers.
     pub(crate) fn hold(&mut self, staged: Staged) -> Result<()> {
         let source = self.source;
-        self.unfinished
-            .settle(&staged.done, |state, partition, seen| source.advance(state, partition, seen))?;
+        let settled = self
+            .unfinished
+            .settle(&staged.done, |state, partition, seen| source.advance(state, partition, seen));
         self.held.merge(staged);
-        Ok(())
+        // What is left to do may be half changed by now.
+        self.is_lost |= settled.is_err();
+        settled
     }
 
     /// What is held and not committed.
@@ -142,12 +145,18 @@ impl<'a> Committer<'a> {
         .await;
         self.committed.seconds += watch.seconds();
         self.head = result.map_err(|error| self.located(error))?;
-        self.is_lost = false;
         self.committed.commits += 1;
         for file in &commit.files {
             self.committed.files += 1;
             self.committed.rows += file.rows;
             self.committed.bytes += file.bytes;
+        }
+        if self.head.id == Some(commit.id) {
+            self.is_lost = false;
+        } else if !commit.ends_sync {
+            // It took effect, its answer was lost, and before it was repeated another sync went on from
+            // there: what we hold is what it has read as well.
+            return Err(self.located(Error::conflict("another sync has taken over what was left to do")));
         }
         Ok(())
     }

@@ -22,12 +22,10 @@ const UTC: &str = "UTC";
 pub(crate) fn written_schema(stream: &ConfiguredStream, metadata: &MetadataColumns) -> Result<SchemaRef> {
     let mut fields = stream.schema.fields().to_vec();
     for (name, _, field) in metadata_fields(metadata) {
-        if stream.schema.field_with_name(name).is_ok() {
-            return Err(Error::config(format!(
-                "metadata column {name:?} has the name of a column of the stream"
-            ))
-            .context("stream", stream.name.clone())
-            .hint("choose another name under `metadata`"));
+        if fields.iter().any(|other| other.name() == name) {
+            return Err(Error::config(format!("metadata column {name:?} has the name of another column"))
+                .context("stream", stream.name.clone())
+                .hint("choose another name under `metadata`"));
         }
         fields.push(Arc::new(field));
     }

@@ -125,14 +125,14 @@ impl Chain {
             self.close(reading, file).await?;
         }
         self.begun.clear();
-        if let Some(current) = &mut self.current
-            && let Some(rest) = current.rest.take()
-        {
-            // The rest stands in the state from now on, in place of the partition.
-            let partition = std::mem::replace(&mut current.partition, rest.clone());
-            let seen = std::mem::take(&mut current.seen);
-            self.staged.done.push(Done { partition, rest: Some(rest.clone()), seen });
-            self.begun.push(rest);
+        if let Some(current) = &mut self.current {
+            if let Some(rest) = current.rest.take() {
+                // The rest stands in the state from now on, in place of the partition.
+                let partition = std::mem::replace(&mut current.partition, rest.clone());
+                let seen = std::mem::take(&mut current.seen);
+                self.staged.done.push(Done { partition, rest: Some(rest), seen });
+            }
+            self.begun.push(current.partition.clone());
         }
         Ok(std::mem::take(&mut self.staged))
     }

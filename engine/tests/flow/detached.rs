@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::memory::fault::At;
 use crate::memory::world::within;
-use crate::memory::{Fault, Faults, MemoryDestination, Table, World, drop_at_poll};
+use crate::memory::{Fault, Faults, MemoryDestination, Table, World};
 
 /// As a document on its way to another process.
 fn sent<T: Serialize + DeserializeOwned>(value: &T) -> T {
@@ -149,12 +149,19 @@ async fn a_read_that_fails_or_stops_leaves_no_file() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_that_is_dropped_ends() {
-    for polls in 0..8 {
+    for step in ["prepare", "read", "batch", "create", "write", "finish", "read ends"] {
         let world = World::new(Table::new(23).cut(9, 4));
         let plan = plan(&world).await;
-        let faults = Faults::of([(At::Named("batch", 2), Fault::Hang)]);
-        let ended = drop_at_poll(world.sync(&faults).read(&plan, 0), polls).await;
-        assert!(ended.is_none());
+        let faults = Faults::of([(At::Named(step, 1), Fault::Crash)]);
+        let sync = world.sync(&faults);
+        let ended = within(async {
+            tokio::select! {
+                read = sync.read(&plan, 0) => Some(read),
+                () = faults.crashed() => None,
+            }
+        })
+        .await;
+        assert!(ended.is_none(), "{step}");
         world.nobody_reads().await;
     }
 }

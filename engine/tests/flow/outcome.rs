@@ -76,12 +76,12 @@ async fn the_report_says_what_was_done() {
     let stream = &report.streams[0];
     assert_eq!((stream.rows_read, stream.rows_written, stream.partitions), (23, 23, 3));
     assert_eq!((stream.commits, stream.sequence, stream.resumed), (1, Some(1), false));
-    assert_eq!(stream.files, 7, "each batch is worth a file");
+    assert_eq!(stream.files, 8, "each batch is worth a file");
     assert_eq!(stream.cursor.before, None);
     assert_eq!(stream.cursor.after.as_deref(), Some("23"));
     assert_eq!(report.totals.rows_written, 23);
     let head = world.store.head("numbers");
-    assert_eq!((head.totals.rows, head.totals.files, head.totals.bytes), (23, 7, stream.bytes_written));
+    assert_eq!((head.totals.rows, head.totals.files, head.totals.bytes), (23, 8, stream.bytes_written));
     let again = world.run_well().await;
     let stream = &again.streams[0];
     assert_eq!((stream.rows_read, stream.commits, stream.sequence), (0, 0, Some(1)));
