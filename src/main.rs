@@ -1,1 +1,98 @@
-fn main() {}
+//! The command line of tidegate: arguments in, one result and an exit code out.
+
+mod args;
+mod command;
+mod config;
+mod failure;
+mod human;
+mod log;
+mod output;
+mod progress;
+mod signal;
+mod version;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind as Misuse;
+use clap::{CommandFactory, Parser};
+use protocol::Error;
+
+use args::{Arguments, Format, Global, Verb};
+use command::Context;
+use failure::{Failure, USAGE};
+use output::{Answer, Output};
+use signal::Signals;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(misuse) => return ExitCode::from(misused(&misuse)),
+    };
+    let output = Output::new(&arguments.global);
+    let result = match (arguments.version, &arguments.verb) {
+        (true, _) => Ok(Answer::new(version::VERSION.text(), &version::VERSION)),
+        (false, Some(verb)) if command::is_local(verb) => command::run_local(verb),
+        (false, Some(verb)) => run(verb, &arguments.global, &output),
+        (false, None) => {
+            output.tell(&Arguments::command().render_help().ansi().to_string());
+            return ExitCode::from(USAGE);
+        }
+    };
+    ExitCode::from(match result {
+        Ok(answer) => output.answer(&answer),
+        Err(failure) => output.failure(&failure),
+    })
+}
+
+/// Carries out a verb that needs the log, signals and the runtime.
+fn run(verb: &Verb, global: &Global, output: &Output) -> Result<Answer, Failure> {
+    let is_live = output.is_live() && matches!(verb, Verb::Sync(_));
+    log::start(global, output, is_live)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::internal("the runtime can't be started").with_source(error))?;
+    let result = runtime.block_on(async {
+        let signals = Signals::listen()?;
+        let context = Context { global: global.clone(), output: output.clone(), signals };
+        command::run(verb, &context).await
+    });
+    // Whatever still runs belongs to work that was given up.
+    runtime.shutdown_background();
+    result
+}
+
+/// Answers arguments that can't be understood, and requests for help.
+fn misused(misuse: &clap::Error) -> u8 {
+    // Nobody is left to be told where even this can't be printed.
+    let _ = misuse.print();
+    if matches!(misuse.kind(), Misuse::DisplayHelp | Misuse::DisplayVersion) {
+        return 0;
+    }
+    if asks_for_json(std::env::args_os().skip(1)) {
+        let text = misuse.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let global = Global {
+            config: None,
+            output: Format::Json,
+            log_format: Format::Text,
+            log: None,
+            verbose: 0,
+            quiet: true,
+        };
+        let document = Failure::usage(message).document();
+        Output::new(&global).answer(&Answer { text: String::new(), document, exit_code: USAGE });
+    }
+    USAGE
+}
+
+/// Whether arguments that could not be parsed ask for a document all the same.
+fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments: Vec<String> = arguments.map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let is_pair = |pair: &[String]| matches!(pair[0].as_str(), "-o" | "--output") && pair[1] == "json";
+    arguments.windows(2).any(is_pair)
+        || arguments
+            .iter()
+            .any(|argument| matches!(argument.as_str(), "--output=json" | "-ojson" | "-o=json"))
+}

@@ -2,6 +2,8 @@
 
 use protocol::{DestinationFactory, SourceFactory};
 
+use crate::destination::parquet::Parquet;
+
 /// All sources.
 #[must_use]
 pub fn sources() -> Vec<SourceFactory> {
@@ -11,7 +13,7 @@ pub fn sources() -> Vec<SourceFactory> {
 /// All destinations.
 #[must_use]
 pub fn destinations() -> Vec<DestinationFactory> {
-    vec![]
+    vec![DestinationFactory::of::<Parquet>()]
 }
 
 /// The source of that name.

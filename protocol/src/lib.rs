@@ -34,6 +34,8 @@
 mod bytesize;
 mod catalog;
 mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod destination;
 mod drift;
 mod emitter;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 /// serialised: `Debug` shows dots, and there is no `Display` and no `Serialize`.
 #[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("format" = "password", "writeOnly" = true))]
 pub struct Secret(String);
 
 impl Secret {

@@ -1,1 +1,3 @@
 //! Systems that files are committed to.
+
+pub mod parquet;

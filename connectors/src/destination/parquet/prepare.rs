@@ -1,0 +1,75 @@
+//! Makes a target ready for files.
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+use protocol::{Change, ConfiguredStream, Error, Prepared, Result, StreamState, WriteMode, reconcile};
+
+use super::layout::is_file;
+use super::stage::ParquetStage;
+use super::store::{Store, Sweep};
+use super::target::{Known, Target};
+use super::{Parquet, forward, head, probe};
+
+pub(super) async fn prepare(
+    parquet: &Parquet,
+    stream: &ConfiguredStream,
+    schema: &SchemaRef,
+) -> Result<Prepared> {
+    let target = parquet.target(&stream.target)?;
+    let store = &parquet.store;
+    let known = head::find(store, &target.layout).await?;
+    known.check_owner(&stream.connection)?;
+    let known = forward::settle(store, &target, known).await?;
+    known.check_owner(&stream.connection)?;
+    if known.head.is_none() {
+        refuse_leftovers(store, &target).await?;
+        parquet.proven.get_or_try_init(|| probe::conditional_create(store, &target.layout)).await?;
+    }
+    if let Err(error) = sweep(store, &target, &known).await {
+        tracing::warn!(target = stream.target, error = format!("{error:#}"), "the stage was not cleaned up");
+    }
+    let (schema, changes) = join_schemas(&known, stream, schema)?;
+    let head = known.head();
+    let stage = ParquetStage { store: Arc::clone(store), target, options: parquet.options.clone() };
+    Ok(Prepared { head, stage: Box::new(stage), schema, changes })
+}
+
+/// Before the first commit the target's folder must not hold files of ours: their commits would be
+/// lost, and loading again would double their rows.
+async fn refuse_leftovers(store: &Store, target: &Target) -> Result<()> {
+    let layout = &target.layout;
+    if !store.any_below(layout.data(), is_file).await? {
+        return Ok(());
+    }
+    let (data, metadata) = (store.place(layout.data()), store.place(&layout.metadata()));
+    Err(Error::config(format!("{data} holds files of tidegate, but the commits in {metadata} are gone"))
+        .hint("restore the commits, or remove the files to load everything again"))
+}
+
+async fn sweep(store: &Store, target: &Target, known: &Known) -> Result<()> {
+    let Some(head) = &known.head else { return store.sweep(&target.layout, Sweep::default()).await };
+    let pending = if head.is_visible() {
+        Vec::new()
+    } else {
+        head::sync_files(store, &target.layout, head).await?.pending
+    };
+    let sweep = Sweep { sequence: head.sequence, unfinished: head.state.unfinished.is_some(), pending };
+    store.sweep(&target.layout, sweep).await
+}
+
+/// The schema that files shall have. An overwrite after its state was reset starts over: no file of
+/// the old schema stays.
+fn join_schemas(
+    known: &Known,
+    stream: &ConfiguredStream,
+    schema: &SchemaRef,
+) -> Result<(SchemaRef, Vec<Change>)> {
+    match &known.head {
+        Some(head) if stream.write_mode == WriteMode::Overwrite && head.state == StreamState::default() => {
+            Ok((schema.clone(), Vec::new()))
+        }
+        Some(head) => reconcile(&head.schema, schema, stream.on_drift),
+        None => Ok((schema.clone(), Vec::new())),
+    }
+}

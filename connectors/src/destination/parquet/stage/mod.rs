@@ -1,0 +1,54 @@
+//! Where the engine writes files aside.
+
+pub(super) mod local;
+pub(super) mod multipart;
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use protocol::{Error, FileOptions, Result, Stage, StagedFile, StagedWriter};
+
+use super::layout::new_file;
+use super::store::Store;
+use super::target::Target;
+
+/// The stage of one target.
+pub(super) struct ParquetStage {
+    pub(super) store: Arc<Store>,
+    pub(super) target: Arc<Target>,
+    pub(super) options: FileOptions,
+}
+
+impl Stage for ParquetStage {
+    fn options(&self) -> &FileOptions {
+        &self.options
+    }
+
+    fn buffer_bytes(&self) -> usize {
+        self.store.buffer_bytes(self.options.target_bytes)
+    }
+
+    fn create<'a>(&'a self, folder: Option<&'a str>) -> BoxFuture<'a, Result<Box<dyn StagedWriter>>> {
+        async move {
+            let path = new_file(folder, self.target.next_sequence())?;
+            self.store.stage(&self.target.layout, &self.target.run, path).await
+        }
+        .boxed()
+    }
+
+    fn discard<'a>(&'a self, files: &'a [StagedFile]) -> BoxFuture<'a, Result<()>> {
+        async move {
+            // A commit without an answer may stand: without its files its rows would be lost.
+            if let Some(file) = files.iter().find(|file| self.target.is_in_doubt(file)) {
+                return Err(Error::transient(format!(
+                    "file {:?} is kept: whether its commit took effect is not known",
+                    file.path
+                ))
+                .hint("the next sync of this stream finds out and cleans up"));
+            }
+            self.store.discard(&self.target.layout, files).await
+        }
+        .boxed()
+    }
+}

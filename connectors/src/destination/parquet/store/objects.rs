@@ -1,0 +1,263 @@
+//! An object store as a store. Files wait as uploads that are not completed, which no reader sees;
+//! a commit is created by a conditional put.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::multipart::{MultipartStore, PartId};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode};
+use protocol::{Error, Result, StagedFile, StagedWriter};
+use serde::{Deserialize, Serialize};
+
+use super::directory::wrong_size;
+use super::{Creation, Freshness};
+use crate::destination::parquet::layout::{Layout, checked};
+use crate::destination::parquet::{error, stage};
+
+/// Requests for different files at once.
+const PARALLEL: usize = 16;
+/// Attempts to complete an upload that another process may be completing.
+const COMPLETE_ATTEMPTS: u32 = 4;
+
+/// A bucket and a prefix.
+#[derive(Clone)]
+pub(in super::super) struct Objects {
+    store: Arc<dyn ObjectStore>,
+    uploads: Arc<dyn MultipartStore>,
+    prefix: Path,
+    /// What stands before a key in messages: `s3://bucket/prefix`.
+    url: Arc<str>,
+    /// Most bytes of a file that the settings ask for: sets the size of a part.
+    target_bytes: u64,
+}
+
+/// What a [`StagedFile`] of an object store carries: its upload.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in super::super) struct Upload {
+    pub(in super::super) upload: String,
+    pub(in super::super) parts: Vec<String>,
+}
+
+impl Upload {
+    fn of(file: &StagedFile) -> Result<Self> {
+        serde_json::from_value(file.placement.clone()).map_err(|error| {
+            Error::data(format!("file {:?} was not staged in an object store", file.path)).with_source(error)
+        })
+    }
+}
+
+impl Objects {
+    pub(in super::super) fn new<S: ObjectStore + MultipartStore>(
+        store: Arc<S>,
+        prefix: Path,
+        url: &str,
+        target_bytes: u64,
+    ) -> Self {
+        Self { store: store.clone(), uploads: store, prefix, url: url.into(), target_bytes }
+    }
+
+    pub(in super::super) fn place(&self, key: &str) -> String {
+        format!("{}/{key}", self.url)
+    }
+
+    /// A key as the store knows it. Keys are made of escaped segments: they can't be refused.
+    pub(in super::super) fn location(&self, key: &str) -> Result<Path> {
+        let path = if self.prefix.is_root() { key.to_owned() } else { format!("{}/{key}", self.prefix) };
+        Path::parse(path)
+            .map_err(|error| Error::internal(format!("{key:?} is no name of an object")).with_source(error))
+    }
+
+    fn failed(&self, action: &str, key: &str, error: &object_store::Error) -> Error {
+        error::store(action, &self.place(key), error)
+    }
+
+    pub(super) async fn read(&self, key: &str) -> Result<Option<Bytes>> {
+        let read =
+            async { self.store.get(&self.location(key)?).await?.bytes().await.map_err(Failure::Store) };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Failure::Store(error)) if error::is_missing(&error) => Ok(None),
+            Err(Failure::Store(error)) => Err(self.failed("can't read", key, &error)),
+            Err(Failure::Own(error)) => Err(error),
+        }
+    }
+
+    pub(super) async fn size(&self, key: &str) -> Result<Option<u64>> {
+        match self.store.head(&self.location(key)?).await {
+            Ok(object) => Ok(Some(object.size)),
+            Err(error) if error::is_missing(&error) => Ok(None),
+            Err(error) => Err(self.failed("can't read", key, &error)),
+        }
+    }
+
+    pub(super) async fn create(&self, key: &str, bytes: Bytes) -> Result<Creation> {
+        let location = self.location(key)?;
+        match self.store.put_opts(&location, bytes.into(), PutMode::Create.into()).await {
+            Ok(_) => Ok(Creation::Created),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(Creation::Exists)
+            }
+            Err(error) => Err(self.failed("can't create", key, &error)),
+        }
+    }
+
+    pub(super) async fn replace(&self, key: &str, bytes: Bytes) -> Result<()> {
+        let put = self.store.put(&self.location(key)?, bytes.into()).await;
+        put.map(drop).map_err(|error| self.failed("can't write", key, &error))
+    }
+
+    pub(super) async fn list(&self, folder: &str, after: Option<&str>) -> Result<Vec<String>> {
+        let prefix = self.location(folder)?;
+        let objects = match after {
+            Some(after) => {
+                let after = self.location(&format!("{folder}/{after}"))?;
+                self.store.list_with_offset(Some(&prefix), &after)
+            }
+            None => self.store.list(Some(&prefix)),
+        };
+        let mut names: Vec<String> = objects
+            .try_filter_map(async |object| {
+                let mut inside = object.location.prefix_match(&prefix).into_iter().flatten();
+                Ok(match (inside.next(), inside.next()) {
+                    (Some(name), None) => Some(name.as_ref().to_owned()),
+                    _ => None,
+                })
+            })
+            .try_collect()
+            .await
+            .map_err(|error| self.failed("can't list", folder, &error))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    pub(super) async fn any_below(&self, folder: &str, wanted: fn(&str) -> bool) -> Result<bool> {
+        let objects = self.store.list(Some(&self.location(folder)?));
+        let found = objects.try_filter(|object| {
+            let wanted = object.location.filename().is_some_and(wanted);
+            async move { wanted }
+        });
+        let mut found = std::pin::pin!(found);
+        Ok(found.try_next().await.map_err(|error| self.failed("can't list", folder, &error))?.is_some())
+    }
+
+    pub(super) async fn remove(&self, keys: Vec<String>) -> Result<()> {
+        let locations = keys.iter().map(|key| self.location(key)).collect::<Result<Vec<_>>>()?;
+        let mut removed = self.store.delete_stream(stream::iter(locations.into_iter().map(Ok)).boxed());
+        while let Some(result) = removed.next().await {
+            match result {
+                Err(error) if !error::is_missing(&error) => {
+                    let key = keys.first().map_or("", String::as_str);
+                    return Err(self.failed("can't remove", key, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stage(&self, layout: &Layout, path: String) -> Result<Box<dyn StagedWriter>> {
+        let key = layout.file(&path);
+        let location = self.location(&key)?;
+        stage::multipart::UploadWriter::create(
+            self.uploads.clone(),
+            location,
+            path,
+            self.place(&key),
+            self.target_bytes,
+        )
+        .await
+    }
+
+    pub(super) async fn publish(
+        &self,
+        layout: &Layout,
+        files: &[StagedFile],
+        freshness: Freshness,
+    ) -> Result<Vec<String>> {
+        let published: Vec<_> = files.iter().map(|file| self.publish_one(layout, file, freshness)).collect();
+        let lost = stream::iter(published).buffer_unordered(PARALLEL);
+        lost.try_filter_map(async |lost| Ok(lost)).try_collect().await
+    }
+
+    /// The path of a file that is neither visible nor waiting.
+    async fn publish_one(
+        &self,
+        layout: &Layout,
+        file: &StagedFile,
+        freshness: Freshness,
+    ) -> Result<Option<String>> {
+        let key = layout.file(checked(&file.path)?);
+        let visible = freshness == Freshness::Unknown && self.is_visible(&key, file.bytes).await?;
+        let done = visible || self.complete(&key, file).await?;
+        Ok((!done).then(|| file.path.clone()))
+    }
+
+    /// Whether the object is there. Fails when it is another.
+    async fn is_visible(&self, key: &str, bytes: u64) -> Result<bool> {
+        match self.size(key).await? {
+            Some(size) if size == bytes => Ok(true),
+            Some(size) => Err(wrong_size(&self.place(key), size, bytes)),
+            None => Ok(false),
+        }
+    }
+
+    /// Completes an upload, or finds it completed: `false` where there is neither upload nor object.
+    async fn complete(&self, key: &str, file: &StagedFile) -> Result<bool> {
+        let placement = Upload::of(file)?;
+        let location = self.location(key)?;
+        let mut attempt = 0;
+        loop {
+            let parts = placement.parts.iter().map(|id| PartId { content_id: id.clone() }).collect();
+            let completed = self.uploads.complete_multipart(&location, &placement.upload, parts).await;
+            let Err(error) = completed else { return Ok(true) };
+            // The answer may be lost, or another process may have been faster.
+            if self.is_visible(key, file.bytes).await? {
+                return Ok(true);
+            }
+            if error::is_missing(&error) {
+                return Ok(false);
+            }
+            attempt += 1;
+            let error = self.failed("can't complete", key, &error);
+            if attempt == COMPLETE_ATTEMPTS || !error.kind().is_retryable() {
+                return Err(error);
+            }
+            tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
+        }
+    }
+
+    pub(super) async fn discard(&self, layout: &Layout, files: &[StagedFile]) -> Result<()> {
+        let discarded: Vec<_> = files.iter().map(|file| self.discard_one(layout, file)).collect();
+        stream::iter(discarded).buffer_unordered(PARALLEL).try_collect().await
+    }
+
+    async fn discard_one(&self, layout: &Layout, file: &StagedFile) -> Result<()> {
+        let key = layout.file(checked(&file.path)?);
+        let upload = Upload::of(file)?.upload;
+        match self.uploads.abort_multipart(&self.location(&key)?, &upload).await {
+            Err(error) if !error::is_missing(&error) => Err(self.failed("can't abort", &key, &error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What can go wrong while an object is read.
+enum Failure {
+    Own(Error),
+    Store(object_store::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl From<object_store::Error> for Failure {
+    fn from(error: object_store::Error) -> Self {
+        Self::Store(error)
+    }
+}

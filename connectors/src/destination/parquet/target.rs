@@ -1,0 +1,105 @@
+//! What one process knows of one target, between its calls.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::{Error, Head, Result, StagedFile};
+
+use super::layout::Layout;
+use super::manifest::Manifest;
+use super::store::Run;
+
+/// One target in one process.
+pub(super) struct Target {
+    pub(super) layout: Layout,
+    /// Where this process stages its files.
+    pub(super) run: Run,
+    known: Mutex<Option<Known>>,
+    /// Paths of files whose commit had no answer.
+    in_doubt: Mutex<HashSet<String>>,
+}
+
+/// The last commit, as far as this process knows: another may have made one since.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// `None` before the first.
+    pub(super) head: Option<Arc<Manifest>>,
+    /// Whether all that it promises is done: its files visible, those it makes void gone.
+    pub(super) finished: bool,
+}
+
+impl Known {
+    /// Number of the last commit.
+    pub(super) fn sequence(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.sequence)
+    }
+
+    /// What the engine and `state` are told.
+    pub(super) fn head(&self) -> Head {
+        self.head.as_ref().map(|manifest| manifest.head()).unwrap_or_default()
+    }
+
+    /// Fails with `Config` when the target belongs to another connection.
+    pub(super) fn check_owner(&self, connection: &str) -> Result<()> {
+        match &self.head {
+            Some(head) if head.connection != connection => Err(Error::config(format!(
+                "target {:?} belongs to connection {:?}, not to {connection:?}",
+                head.target, head.connection
+            ))
+            .hint("give the stream a `target` of its own")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Target {
+    pub(super) fn new(name: &str) -> Result<Self> {
+        Ok(Self {
+            layout: Layout::new(name)?,
+            run: Run::default(),
+            known: Mutex::default(),
+            in_doubt: Mutex::default(),
+        })
+    }
+
+    pub(super) fn known(&self) -> Option<Known> {
+        locked(&self.known).clone()
+    }
+
+    pub(super) fn learn(&self, known: Known) {
+        *locked(&self.known) = Some(known);
+    }
+
+    /// Makes the next call look for itself.
+    pub(super) fn forget(&self) {
+        *locked(&self.known) = None;
+    }
+
+    /// The commit that a file begun now can be part of at the earliest.
+    pub(super) fn next_sequence(&self) -> u64 {
+        locked(&self.known).as_ref().map_or(0, Known::sequence) + 1
+    }
+
+    /// Notes that a commit of `files` was sent.
+    pub(super) fn doubt(&self, files: &[StagedFile]) {
+        locked(&self.in_doubt).extend(files.iter().map(|file| file.path.clone()));
+    }
+
+    /// Notes that what became of a commit of `files` is known.
+    pub(super) fn resolve(&self, files: &[StagedFile]) {
+        let mut in_doubt = locked(&self.in_doubt);
+        for file in files {
+            in_doubt.remove(&file.path);
+        }
+    }
+
+    /// Whether a commit of the file was sent and has no answer.
+    pub(super) fn is_in_doubt(&self, file: &StagedFile) -> bool {
+        locked(&self.in_doubt).contains(&file.path)
+    }
+}
+
+/// Each value behind these locks is replaced whole: a panic leaves none half changed.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

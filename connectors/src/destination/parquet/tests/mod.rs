@@ -1,0 +1,10 @@
+//! The destination on every kind of store, judged by the conformance suite and by faults.
+
+mod bench;
+mod check;
+mod disk;
+mod faults;
+mod history;
+mod local;
+mod memory;
+mod s3;

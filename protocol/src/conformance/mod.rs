@@ -1,0 +1,3 @@
+//! What every source and destination must pass. Called by the tests of each connector.
+
+pub mod destination;

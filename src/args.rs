@@ -1,0 +1,313 @@
+//! The command line: one struct per verb.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use protocol::ByteSize;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  tidegate init                       write an example tidegate.yaml
+  tidegate check                      can everything be reached, and is it allowed?
+  tidegate discover --source shop     what is there to sync
+  tidegate sync                       sync the only connection
+  tidegate sync shop --output json    the same for a scheduler: one JSON report on stdout
+
+Exit codes: 0 done · 64 usage · 65 data or schema · 70 bug · 74 storage · 75 try again later ·
+77 access refused · 78 configuration · 130 interrupted";
+
+/// Moves what is new from databases and APIs into Parquet files: no row lost, none doubled.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", styles = STYLES, after_help = EXAMPLES)]
+#[command(disable_version_flag = true, disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Print the version and facts about the build
+    #[arg(short = 'V', long)]
+    pub(crate) version: bool,
+
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+/// What every verb understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The configuration: a file, or a folder with `sources`, `destinations` and `connections`
+    /// [default: tidegate.yaml]
+    #[arg(short, long, global = true, value_name = "PATH", env = "TIDEGATE_CONFIG", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Form of the result on stdout: for people, or exactly one JSON document
+    #[arg(short, long, global = true, value_name = "FORM", value_enum, default_value_t = Format::Text)]
+    pub(crate) output: Format,
+
+    /// Form of the log on stderr: for people, or one JSON document per line
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t = Format::Text)]
+    pub(crate) log_format: Format,
+
+    /// What to log: `debug`, or `warn,connectors=trace`
+    #[arg(long, global = true, value_name = "FILTER", env = "TIDEGATE_LOG", hide_env_values = true)]
+    pub(crate) log: Option<String>,
+
+    /// Log more; twice for all
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+
+    /// Log errors only, and show no progress
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// How something is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Init(Init),
+    Check(Check),
+    Discover(Discover),
+    Plan(Plan),
+    Sync(Sync),
+    Read(Read),
+    Commit(Commit),
+    #[command(subcommand)]
+    State(State),
+    Spec(Spec),
+    Schema(Schema),
+    Completions(Completions),
+}
+
+/// Write a commented example configuration, and its schema for editors
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The file to write
+    #[arg(default_value = crate::config::DEFAULT_FILE, value_hint = ValueHint::FilePath)]
+    pub(crate) path: PathBuf,
+    /// Overwrite what is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Prove that everything can be reached and is allowed; change nothing that lasts
+///
+/// Checks a connection with its source, its destination and its streams, or all of them.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The connection to check; all of them unless given
+    #[arg(conflicts_with_all = ["source", "destination"])]
+    pub(crate) connection: Option<String>,
+    /// Check this source alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Check this destination alone
+    #[arg(long, value_name = "NAME")]
+    pub(crate) destination: Option<String>,
+}
+
+/// List what a source offers: streams, sizes, keys and columns that can serve as cursor
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate discover shop                     all streams of the connection's source
+  tidegate discover shop 'public.*'          those of one schema
+  tidegate discover shop public.orders       the columns of one stream
+  tidegate discover --source shopdb -o json  for programs, with Arrow schemas")]
+pub(crate) struct Discover {
+    /// The connection whose source is looked at; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    /// Streams to list; `*` stands for any run of characters
+    #[arg(value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
+    /// Look at this source; all values are patterns then
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// List the columns of each stream
+    #[arg(long)]
+    pub(crate) columns: bool,
+}
+
+/// Show what a sync would read, or write it down for `read` and `commit`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate plan shop                      what would be read
+  tidegate plan shop --out plan.json      the same as a file, to be read anywhere:
+  tidegate read --plan plan.json --stream public.orders --partition 0 > 0.json
+  tidegate commit --plan plan.json 0.json")]
+pub(crate) struct Plan {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Write the plan to this file, as JSON
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Which streams of a connection.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Streams {
+    /// Only streams of this name; `*` stands for any run of characters. May be repeated
+    #[arg(long = "stream", short = 's', value_name = "PATTERN")]
+    pub(crate) patterns: Vec<String>,
+}
+
+/// Read what is new and commit it
+///
+/// Running it again is always safe: what is committed is not read again, and two runs at once
+/// can't hurt each other. SIGINT or SIGTERM ends it with what is complete committed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate sync                              the only connection
+  tidegate sync shop --stream 'public.*'     some of its streams
+  tidegate sync shop --dry-run               plan only
+  tidegate sync shop --memory 64MiB          in a small container
+  tidegate sync shop -o json --log-format json   for a scheduler")]
+pub(crate) struct Sync {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Plan, show the plan, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Most memory for all buffers, instead of the connection's `memory`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<ByteSize>,
+}
+
+/// Read one partition of a plan and stage its files; print what `commit` takes
+#[derive(Debug, Args)]
+pub(crate) struct Read {
+    /// The file that `plan --out` wrote, or `-` for stdin
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: PathBuf,
+    /// The stream; may be left out where the plan has only one
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) stream: Option<String>,
+    /// Which partition of the stream, counted from 0
+    #[arg(long, short, value_name = "N")]
+    pub(crate) partition: usize,
+}
+
+/// Commit what reads of a plan have staged
+#[derive(Debug, Args)]
+pub(crate) struct Commit {
+    /// The file that `plan --out` wrote
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plan: PathBuf,
+    /// What `read` printed, a file for each partition, or `-` for stdin
+    #[arg(required = true, value_name = "STAGED", value_hint = ValueHint::FilePath)]
+    pub(crate) staged: Vec<PathBuf>,
+}
+
+/// Show or change where the streams of a connection stand
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Show where each stream stands and what its target holds
+    Show(StateOf),
+    /// Print the states as JSON, for `import`
+    Export(StateOf),
+    /// Set the states that `export` printed
+    ///
+    /// What was synced since the export is read again by the next sync.
+    Import(Import),
+    /// Forget where streams stand: the next sync reads everything
+    ///
+    /// Nothing is deleted. A stream that appends gets its rows once more; one that overwrites
+    /// replaces them.
+    Reset(Reset),
+}
+
+/// Which states.
+#[derive(Debug, Args)]
+pub(crate) struct StateOf {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    /// What `state export` printed, or `-` for stdin
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) from: PathBuf,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Don't ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reset {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Don't ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+/// List the connectors, or show the settings of one
+#[derive(Debug, Args)]
+pub(crate) struct Spec {
+    /// The connector: `postgres`
+    pub(crate) connector: Option<String>,
+}
+
+/// Print the JSON schema of the configuration, for editors
+#[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Print the schema of the report that `sync --output json` prints
+    #[arg(long)]
+    pub(crate) report: bool,
+}
+
+/// Print a script that completes commands in a shell
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate completions bash > /etc/bash_completion.d/tidegate
+  tidegate completions zsh > ~/.zfunc/_tidegate
+  tidegate completions fish > ~/.config/fish/completions/tidegate.fish")]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn values_of_variables_are_not_in_the_help() {
+        for argument in Arguments::command().get_arguments().filter(|argument| argument.get_env().is_some()) {
+            assert!(argument.is_hide_env_values_set(), "{}", argument.get_id());
+        }
+    }
+}

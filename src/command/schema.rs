@@ -1,0 +1,14 @@
+//! `tidegate schema`: JSON schemas, for editors and for those who read reports.
+
+use engine::Report;
+
+use crate::args::Schema;
+use crate::config::{Registry, schema};
+use crate::output::Answer;
+
+pub(super) fn run(arguments: &Schema) -> Answer {
+    if arguments.report {
+        return Answer::json(&Report::schema());
+    }
+    Answer::json(&schema(&Registry::built_in()))
+}

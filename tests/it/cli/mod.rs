@@ -1,0 +1,6 @@
+//! The command line: what it prints where, and how it exits.
+
+mod arguments;
+mod configuration;
+mod init;
+mod run;

@@ -1,0 +1,3 @@
+//! Tests of the built binary against real parts: one file or folder for each matter.
+
+mod cli;
