@@ -142,7 +142,9 @@ impl Chain {
     pub(super) async fn discard(&mut self, reading: &Reading) -> Vec<Value> {
         let abandoned = std::mem::take(&mut self.open).into_values().map(FileWriter::abandon);
         let staged = std::mem::take(&mut self.staged);
-        let (progress, done) = (&reading.progress, staged.done.len() as u64);
+        let progress = &reading.progress;
+        // What ended at a checkpoint was never counted as a partition.
+        let done = staged.done.iter().filter(|done| done.rest.is_none()).count() as u64;
         progress.rows.subtract(staged.rows);
         progress.bytes.subtract(staged.bytes);
         progress.staged_bytes.subtract(staged.files.iter().map(|file| file.bytes).sum());

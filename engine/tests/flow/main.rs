@@ -5,6 +5,7 @@
 mod memory;
 
 mod budget;
+mod conformance;
 mod crash;
 mod detached;
 mod outcome;

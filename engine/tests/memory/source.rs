@@ -311,7 +311,7 @@ impl Source for MemorySource {
 }
 
 impl MemorySource {
-    fn batch(&self, table: &Table, stream: &ConfiguredStream, ids: Range<i64>) -> RecordBatch {
+    pub(crate) fn batch(&self, table: &Table, stream: &ConfiguredStream, ids: Range<i64>) -> RecordBatch {
         let schema = table.lies.clone().unwrap_or_else(|| stream.schema.clone());
         let columns = schema.fields().iter().map(|field| self.column(table, field, ids.clone())).collect();
         // A column that must not be NULL and is can't be built with the schema that says so.
