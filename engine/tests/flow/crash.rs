@@ -3,15 +3,18 @@
 use protocol::{ErrorKind, Grain};
 use serde_json::json;
 
+use crate::memory::fault::At;
 use crate::memory::{Fault, Faults, Table, World, drop_at_poll};
 
+/// A file of one byte ends at each batch; a large one holds several partitions.
+const LARGE: u64 = 64 << 20;
+
 /// Each way a stream can be cut up.
-fn shapes() -> Vec<(String, World)> {
+fn shapes(files: &[u64]) -> Vec<(String, World)> {
     let mut shapes = Vec::new();
     for grain in [Grain::Partition, Grain::Plan] {
         for checkpoints in [false, true] {
-            // Files of a few rows end at each partition; large ones hold several.
-            for file_bytes in [1, 1_200, 64 << 20] {
+            for &file_bytes in files {
                 for mode in ["incremental", "full_refresh"] {
                     let table = Table::new(23).cut(9, 4).grain(grain).checkpoints(checkpoints);
                     let world = World::new(table).files_of(file_bytes).set_stream("mode", mode);
@@ -26,9 +29,9 @@ fn shapes() -> Vec<(String, World)> {
 /// Makes `fault` happen at each step in turn, in all shapes, and looks what is left after it and
 /// after one more sync.
 async fn at_each_step(fault: Fault, settings: &[(&str, serde_json::Value)]) {
-    for shape in 0..shapes().len() {
+    for shape in 0..shapes(&[1, LARGE]).len() {
         for step in 1.. {
-            let (name, mut world) = shapes().swap_remove(shape);
+            let (name, mut world) = shapes(&[1, LARGE]).swap_remove(shape);
             for (key, value) in settings {
                 world = world.set(key, value.clone());
             }
@@ -67,7 +70,7 @@ async fn a_crash_at_any_step_loses_and_doubles_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_at_any_step_loses_and_doubles_nothing() {
-    for kind in [ErrorKind::Transient, ErrorKind::Storage, ErrorKind::Data, ErrorKind::Conflict] {
+    for kind in [ErrorKind::Storage, ErrorKind::Conflict] {
         at_each_step(Fault::Error(kind), &[]).await;
     }
 }
@@ -91,15 +94,51 @@ async fn a_panic_at_any_step_loses_and_doubles_nothing() {
     at_each_step(Fault::Panic, &[("parallelism", json!(3))]).await;
 }
 
+/// Several things go wrong, one after the other, in syncs that follow each other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn histories_of_failures_lose_and_double_nothing() {
+    let kinds = [
+        Fault::Crash,
+        Fault::Stop,
+        Fault::Panic,
+        Fault::Error(ErrorKind::Transient),
+        Fault::Error(ErrorKind::Data),
+        Fault::Error(ErrorKind::Storage),
+        Fault::Error(ErrorKind::Stale),
+    ];
+    for seed in 0..150 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (name, world) = shapes(&[1, 1_200, LARGE]).swap_remove(random.usize(..24));
+        let world = world.set("parallelism", random.u32(1..4)).set("retries", random.u32(0..3));
+        let world = world.set("commit_interval", if random.bool() { "0s" } else { "1h" });
+        for sync in 0..4 {
+            let steps = std::iter::repeat_with(|| random.usize(1..40)).take(3).collect::<Vec<_>>();
+            let faults: Vec<_> = steps
+                .into_iter()
+                .map(|step| (At::Step(step), kinds[random.usize(..kinds.len())].clone()))
+                .collect();
+            let context = format!("seed {seed}, sync {sync} of {name}: {faults:?}");
+            world.run_or_crash(&Faults::of(faults)).await;
+            world.assert_sound("numbers", &context);
+            // New rows come while an older sync is unfinished.
+            world.tables.change("numbers", |table| table.rows += 3);
+        }
+        let context = format!("seed {seed} of {name}");
+        // What was left unfinished, then what came meanwhile.
+        assert_eq!(world.run(&Faults::none()).await.exit_code, 0, "{context}");
+        again(&world, &context).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sync_dropped_at_any_poll_loses_and_doubles_nothing() {
-    for shape in 0..shapes().len() {
+    for shape in 0..shapes(&[1, LARGE]).len() {
         for polls in 0.. {
-            let (name, world) = shapes().swap_remove(shape);
+            let (name, world) = shapes(&[1, LARGE]).swap_remove(shape);
             let context = format!("dropped at poll {polls} of {name}");
             let sync = world.sync(&Faults::none());
             let ended = drop_at_poll(sync.run(), polls).await.is_some();
-            world.nobody_reads().await;
+            world.died().await;
             world.assert_sound("numbers", &context);
             again(&world, &context).await;
             if ended {

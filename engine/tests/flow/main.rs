@@ -1,6 +1,8 @@
 //! The engine between a source and a destination in memory: whatever goes wrong, no row is lost and
 //! none doubled.
 
+#![cfg(test)]
+
 #[path = "../memory/mod.rs"]
 mod memory;
 

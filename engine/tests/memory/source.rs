@@ -104,7 +104,7 @@ pub(crate) fn timestamp() -> DataType {
 /// The system: it outlives the processes that read it.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
-    tables: Mutex<BTreeMap<String, Table>>,
+    by_name: Mutex<BTreeMap<String, Table>>,
     /// Reads that are going on, and the most that ever were.
     pub(crate) reads: Gauge,
     /// Bytes of payload that are alive, and the most that ever were.
@@ -115,15 +115,15 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) fn put(&self, name: &str, table: Table) {
-        self.tables.lock().unwrap().insert(name.to_owned(), table);
+        self.by_name.lock().unwrap().insert(name.to_owned(), table);
     }
 
     pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Table)) {
-        change(self.tables.lock().unwrap().get_mut(name).unwrap());
+        change(self.by_name.lock().unwrap().get_mut(name).unwrap());
     }
 
     pub(crate) fn get(&self, name: &str) -> Table {
-        self.tables.lock().unwrap()[name].clone()
+        self.by_name.lock().unwrap()[name].clone()
     }
 }
 
@@ -227,7 +227,7 @@ impl Source for MemorySource {
 
     async fn discover(&self, filter: &StreamFilter) -> Result<Catalog> {
         self.faults.step("discover").await?;
-        let tables = self.tables.tables.lock().unwrap();
+        let tables = self.tables.by_name.lock().unwrap();
         Ok(Catalog::new(tables.iter().filter(|(name, _)| filter.matches(name)).map(|(name, table)| Stream {
             kind: StreamKind::Table,
             schema: table.schema.clone(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) tables: Arc<Tables>,
     pub(crate) store: Arc<Store>,
     pub(crate) config: Value,
+    has_crashed: Arc<AtomicBool>,
 }
 
 impl World {
@@ -41,7 +43,8 @@ impl World {
             "source": "s", "destination": "d", "streams": streams, "retries": 0, "retry_wait": "0s",
             "parallelism": 1, "memory": "64MiB", "commit_interval": "0s"
         });
-        let world = Self { tables: Arc::default(), store: Arc::default(), config };
+        let world =
+            Self { tables: Arc::default(), store: Arc::default(), config, has_crashed: Arc::default() };
         for (name, table) in tables {
             world.tables.put(name, table);
         }
@@ -83,6 +86,10 @@ impl World {
         let report = within(sync.run()).await;
         assert_counts(&sync);
         assert_eq!(sync.progress().budget().0, 0, "bytes are spent after the end");
+        if self.has_crashed.load(Ordering::SeqCst) {
+            // A task of the process that died may run for a moment yet.
+            self.nobody_reads().await;
+        }
         assert_eq!(self.tables.reads.now(), 0, "a read goes on after the end");
         report
     }
@@ -99,11 +106,20 @@ impl World {
         })
         .await;
         assert_counts(&sync);
-        self.nobody_reads().await;
+        // Also a panic leaves tasks behind, for a moment.
+        if report.as_ref().is_none_or(|report| report.exit_code == 70) {
+            self.died().await;
+        }
         report
     }
 
-    /// Waits until the tasks of a sync that was dropped are gone: they must be soon.
+    /// A sync was dropped: its tasks must be gone soon.
+    pub(crate) async fn died(&self) {
+        self.has_crashed.store(true, Ordering::SeqCst);
+        self.nobody_reads().await;
+    }
+
+    /// Waits until no task reads.
     pub(crate) async fn nobody_reads(&self) {
         within(async {
             while self.tables.reads.now() > 0 {
