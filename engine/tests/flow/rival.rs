@@ -37,12 +37,15 @@ async fn a_rival_at_any_step_doubles_nothing() {
                     tokio::task::yield_now().await;
                 }
                 let report = world.sync(&Faults::none()).run().await;
-                assert_eq!(report.exit_code, 0, "{context}: {report:#?}");
+                // A commit that was under way when the other paused may still win.
+                assert!(matches!(report.exit_code, 0 | 75), "{context}: {report:#?}");
                 gate.add_permits(1);
             };
             // The counts of the world are of both: only what is committed is looked at.
             let (report, ()) = within(async { tokio::join!(one, rival) }).await;
             assert!(matches!(report.exit_code, 0 | 75), "{context}: {report:#?}");
+            world.assert_sound("numbers", &context);
+            world.run_well().await;
             world.assert_whole("numbers", &context);
             if faults.fired() == 0 {
                 break;
