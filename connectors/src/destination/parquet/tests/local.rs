@@ -36,8 +36,14 @@ fn seen(place: &Directory) -> Vec<i64> {
 
 fn unfinished(sync: SyncId) -> StreamState {
     let next = Versioned { source: "test".into(), version: 1, value: json!(1) };
-    let unfinished =
-        Unfinished { sync, fingerprint: String::new(), mode: "test".into(), next, remaining: vec![json!(1)] };
+    let unfinished = Unfinished {
+        sync,
+        fingerprint: String::new(),
+        mode: "test".into(),
+        max_in_flight: None,
+        next,
+        remaining: vec![json!(1)],
+    };
     StreamState { source: None, unfinished: Some(unfinished) }
 }
 
