@@ -16,7 +16,7 @@ const FRAME: Duration = Duration::from_millis(100);
 /// Between two lines of the log.
 const LINE: Duration = Duration::from_secs(10);
 /// Rates are averages over this time.
-const WINDOW: Duration = Duration::from_secs(5);
+const WINDOW: Duration = Duration::from_secs(10);
 /// Streams that are shown at once.
 const MAX_BARS: usize = 12;
 /// Longest name that is shown whole.
@@ -40,6 +40,7 @@ pub(crate) fn hide(output: &Output) {
 /// Writes a line of the log now and then.
 async fn report(connection: &str, progress: &Progress) {
     let mut rate = Rate::default();
+    rate.update(0, LINE);
     loop {
         tokio::time::sleep(LINE).await;
         let now = Sum::of(&progress.streams());
@@ -205,10 +206,10 @@ impl<'a> View<'a> {
             human::bytes(sum.staged_bytes),
             human::bytes(used),
             human::bytes(total),
-            human::seconds(self.started.elapsed().as_secs_f64().floor()).replace(".00", ""),
+            human::whole_seconds(self.started.elapsed().as_secs_f64()),
         );
         if sum.retries > 0 {
-            let _ = write!(text, " · {}", human::counted(sum.retries, "retry").replace("retrys", "retries"));
+            let _ = write!(text, " · {}", human::counted(sum.retries, "attempt") + " made again");
         }
         text
     }
@@ -244,11 +245,7 @@ impl Line {
                 if rate > 0 && estimate > rows {
                     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
                     let left = (estimate - rows) as f64 / rate as f64;
-                    let _ = write!(
-                        text,
-                        " · {} left",
-                        human::seconds(left.ceil()).replace(".00", "").replace(".0", "")
-                    );
+                    let _ = write!(text, " · {} left", human::whole_seconds(left.ceil()));
                 }
                 text
             }
