@@ -29,15 +29,19 @@ pub struct Config {
     /// The database; the same as the role's name unless given.
     pub database: Option<String>,
     /// The password file; `PGPASSFILE` or `~/.pgpass` unless given.
+    #[schemars(extend("format" = "path"))]
     pub passfile: Option<PathBuf>,
     /// Whether the connection is encrypted and the server's certificate checked: `verify-full` unless
     /// given, and `prefer` on this machine itself.
     pub sslmode: Option<SslMode>,
     /// Certificates of the authorities that may sign the server's, as a PEM file, or `system`.
+    #[schemars(schema_with = "system_or_path")]
     pub sslrootcert: Option<PathBuf>,
     /// The client's certificate, as a PEM file.
+    #[schemars(extend("format" = "path"))]
     pub sslcert: Option<PathBuf>,
     /// The private key of the client's certificate, as a PEM file.
+    #[schemars(extend("format" = "path"))]
     pub sslkey: Option<PathBuf>,
     /// How encryption begins; `direct` saves a round trip with PostgreSQL 17 and newer.
     pub sslnegotiation: Option<SslNegotiation>,
@@ -62,6 +66,13 @@ pub struct Config {
     pub schemas: Option<Vec<String>>,
     /// Longest time to wait for transactions that were running when a sync began.
     pub barrier_wait: Period,
+}
+
+/// The configuration's reader resolves paths, and leaves the word alone.
+fn system_or_path(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [{ "const": "system" }, { "type": "string", "format": "path" }, { "type": "null" }],
+    })
 }
 
 impl Default for Config {
@@ -111,6 +122,7 @@ pub struct ReadFrom {
     /// As for the server itself.
     pub sslmode: Option<SslMode>,
     /// As for the server itself.
+    #[schemars(schema_with = "system_or_path")]
     pub sslrootcert: Option<PathBuf>,
 }
 

@@ -168,7 +168,8 @@ async fn files_that_hold_no_certificates_are_named() {
 #[tokio::test]
 async fn encryption_may_begin_at_once() {
     let tls = Tls::new();
-    let newer = lab::Binaries::all().into_iter().find(|binaries| binaries.has_tls() && binaries.major() >= 17);
+    let newer =
+        lab::Binaries::all().into_iter().find(|binaries| binaries.has_tls() && binaries.major() >= 17);
     let old = Cluster::start(Options::default().tls(&tls));
     let settings = json!({ "sslrootcert": tls.authority_path(), "sslnegotiation": "direct" });
     if old.major() < 17 {
