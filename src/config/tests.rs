@@ -333,6 +333,7 @@ fn no_secret_is_shown_whatever_is_wrong() {
     for settings in [
         // Wrong types, in a literal and from the environment.
         "host: h\n    password: [hunter2]",
+        "host: h\n    port: {a: 1}\n    password: {a: hunter2}",
         "host: h\n    port: ${env:PW}",
         "host: h\n    mode: ${env:PW}",
         "host: h\n    size: ${env:PW}",
