@@ -88,6 +88,10 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let level = *event.metadata().level();
+        // The summary tells what failed, with hints: once is enough.
+        if level == Level::ERROR && ["engine::stream", "engine::sync"].contains(&event.metadata().target()) {
+            return Ok(());
+        }
         let (start, end) = match level {
             _ if !self.styled => ("", ""),
             Level::ERROR => ("\x1b[31m", "\x1b[0m"),

@@ -50,6 +50,7 @@ async fn report(connection: &str, progress: &Progress) {
             connection,
             streams = now.streams,
             streams_done = now.done,
+            streams_failed = now.failed,
             rows = now.rows,
             rows_per_second,
             staged_bytes = now.staged_bytes,
@@ -66,6 +67,7 @@ async fn report(connection: &str, progress: &Progress) {
 struct Sum {
     streams: usize,
     done: usize,
+    failed: usize,
     rows: u64,
     staged_bytes: u64,
     retries: u64,
@@ -76,6 +78,7 @@ impl Sum {
         let mut sum = Self { streams: streams.len(), ..Self::default() };
         for stream in streams {
             sum.done += usize::from(is_done(stream));
+            sum.failed += usize::from(stream.step() == Step::Failed);
             sum.rows += stream.rows.get();
             sum.staged_bytes += stream.staged_bytes.get();
             sum.retries += stream.retries.get();
@@ -208,6 +211,9 @@ impl<'a> View<'a> {
             human::bytes(total),
             human::whole_seconds(self.started.elapsed().as_secs_f64()),
         );
+        if sum.failed > 0 {
+            let _ = write!(text, " · {} failed", sum.failed);
+        }
         if sum.retries > 0 {
             let _ = write!(text, " · {}", human::counted(sum.retries, "attempt") + " made again");
         }
