@@ -46,12 +46,6 @@ impl Project {
         self
     }
 
-    /// A variable of the environment of all runs.
-    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
-        self.place = self.place.set(name, value);
-        self
-    }
-
     /// A setting of the source.
     pub(crate) fn source(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.configuration["sources"]["db"][key] = value.into();
@@ -74,12 +68,6 @@ impl Project {
     pub(crate) fn stream(mut self, stream: Value) -> Self {
         let streams = self.configuration["connections"]["db_to_lake"]["streams"].as_array_mut();
         streams.expect("streams are a list").push(stream);
-        self
-    }
-
-    /// Takes all streams out again, so that others can take their place between two syncs.
-    pub(crate) fn without_streams(mut self) -> Self {
-        self.configuration["connections"]["db_to_lake"]["streams"] = json!([]);
         self
     }
 
