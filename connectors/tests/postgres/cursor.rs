@@ -43,6 +43,7 @@ async fn whole_numbers_numerics_and_texts_are_read_up_to_the_greatest_settled_va
         ("numeric(20,3)", "{}.5"),
         ("text", "'k''{}\\'"),
         ("char(9)", "'{}'"),
+        ("text COLLATE \"POSIX\"", "'{}'"),
     ] {
         let database = Cluster::shared().database();
         let row = |id: usize| {
@@ -80,6 +81,20 @@ async fn a_table_without_values_is_loaded_once() {
     assert_eq!(sync.rows().await, NOTHING);
     database.execute("INSERT INTO t VALUES (2, 1), (3, NULL)").await;
     assert_eq!(sync.rows().await, ["2"]);
+}
+
+#[tokio::test]
+async fn what_is_greater_than_all_numbers_is_no_bound() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE t (id int, c numeric); INSERT INTO t VALUES (1, 1), (2, 'NaN'), (3, 'Infinity')",
+        )
+        .await;
+    let mut sync = by(&database, "c").await;
+    assert_eq!(sync.rows().await, ["1"]);
+    database.execute("INSERT INTO t VALUES (4, 2)").await;
+    assert_eq!(sync.rows().await, ["4"]);
 }
 
 #[tokio::test]

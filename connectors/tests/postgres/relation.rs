@@ -234,6 +234,35 @@ async fn foreign_tables_are_read() {
 }
 
 #[tokio::test]
+async fn foreign_partitions_are_read_among_others() {
+    let database = Cluster::shared().database();
+    let (port, password) = (Cluster::shared().port(), Cluster::shared().password());
+    let name = database.name();
+    database
+        .execute(&format!(
+            "CREATE TABLE far (id int, at timestamptz NOT NULL DEFAULT now(), pad text); INSERT INTO far VALUES (1), (2); \
+             CREATE EXTENSION postgres_fdw; \
+             CREATE SERVER self FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '{port}', dbname '{name}'); \
+             CREATE USER MAPPING FOR postgres SERVER self OPTIONS (user 'postgres', password '{password}'); \
+             CREATE TABLE t (id int, at timestamptz NOT NULL DEFAULT now(), pad text) PARTITION BY RANGE (id); \
+             CREATE TABLE near PARTITION OF t FOR VALUES FROM (3) TO (100000); \
+             CREATE FOREIGN TABLE distant PARTITION OF t FOR VALUES FROM (1) TO (3) SERVER self OPTIONS (table_name 'far'); \
+             INSERT INTO near SELECT i, now(), repeat('x', 500) FROM generate_series(3, 30000) i; ANALYZE near"
+        ))
+        .await;
+    let mut full = Sync::full(&database, "public.t").await;
+    full.stream.schema = Arc::new(full.stream.schema.project(&[0]).unwrap());
+    let plan = full.plan().await.unwrap();
+    assert!(plan.partitions.len() > 2, "{:?}", plan.partitions);
+    assert_eq!(full.read_all(&plan).await.unwrap(), numbers(1, 30000));
+    full.source.close().await;
+    let mut sync = full.by("at");
+    assert_eq!(sync.rows().await, numbers(1, 30000));
+    database.execute("UPDATE far SET at = now() WHERE id = 2; INSERT INTO near VALUES (40000)").await;
+    assert_eq!(sync.rows().await, ["2", "40000"]);
+}
+
+#[tokio::test]
 async fn views_have_increments() {
     let database = Cluster::shared().database();
     database

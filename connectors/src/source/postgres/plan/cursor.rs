@@ -105,7 +105,7 @@ impl<'a> Cursor<'a> {
 
     /// Asks for the greatest value, where that is needed. Every transaction that holds a smaller one
     /// is in a barrier made after it.
-    pub(super) async fn look(&mut self, client: &Client, relation: &Relation) -> Result<()> {
+    pub(super) async fn look(&mut self, client: &super::Client, relation: &Relation) -> Result<()> {
         const WHAT: &str = "could not ask for the cursor's greatest value";
         if self.kind.is_time() {
             return Ok(());
@@ -116,7 +116,16 @@ impl<'a> Cursor<'a> {
             None => "NULL".to_owned(),
         };
         let from = relation.qualified();
-        let sql = format!("SELECT max({column})::text, greatest(max({column}), {since})::text FROM {from}");
+        // What is greater than all numbers is no bound: nothing would ever come after it.
+        let finite = match self.kind {
+            CursorKind::Numeric if client.server_version >= 140_000 => {
+                format!(" WHERE {column} < 'Infinity'::numeric")
+            }
+            CursorKind::Numeric => format!(" WHERE {column} < 'NaN'::numeric"),
+            _ => String::new(),
+        };
+        let sql =
+            format!("SELECT max({column})::text, greatest(max({column}), {since})::text FROM {from}{finite}");
         let row = ask_one(client, WHAT, &sql).await?;
         self.greatest =
             Greatest { seen: row.text(0).map(str::to_owned), reached: row.text(1).map(str::to_owned) };
@@ -340,8 +349,9 @@ fn fingerprint(filter: &str) -> String {
 }
 
 impl Step {
-    /// The window for people. It is half-open: after the greatest whole number comes the next.
-    pub(super) fn shown(&self) -> Window {
+    /// The window for people; none where it has no end yet. It is half-open: after the greatest whole
+    /// number comes the next.
+    pub(super) fn shown(&self) -> Option<Window> {
         let covered = &self.covered;
         let shown = |bound: &Option<Bound>| {
             let bound = bound.as_ref()?;
@@ -349,7 +359,8 @@ impl Step {
             let next = || shown.parse::<i64>().ok()?.checked_add(1).map(|next| next.to_string());
             if covered.kind == CursorKind::Integer { next() } else { Some(shown) }
         };
-        Window { since: shown(&covered.since), until: shown(&covered.until) }
+        covered.until.as_ref()?;
+        Some(Window { since: shown(&covered.since), until: shown(&covered.until) })
     }
 }
 

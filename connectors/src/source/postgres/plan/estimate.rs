@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::ErrorPosition;
 
 use super::super::discover::Relation;
-use super::super::error::failed;
+use super::super::error::{SQLSTATE, failed};
 use super::super::layout::Layout;
 use super::super::partition::Partition;
 
@@ -90,11 +90,12 @@ async fn prove(client: &Client, partition: &Partition, filter: &str) -> Result<(
 /// Where in the filter the server found a mistake.
 fn explain(error: &tokio_postgres::Error, sql: &str, partition: &Partition) -> Error {
     let Some(db) = error.as_db_error() else { return failed("could not ask for a query plan", error) };
-    let class = &db.code().code()[..2];
-    let Some(filter) = partition.filter.as_ref().filter(|_| matches!(class, "42" | "22")) else {
+    let code = db.code().code();
+    let is_mistake = code.starts_with("42") || code.starts_with("22");
+    let Some(filter) = partition.filter.as_ref().filter(|_| is_mistake) else {
         return failed("could not ask for a query plan", error);
     };
-    if db.code().code() == "42501" {
+    if code == "42501" {
         return failed("could not ask for a query plan", error);
     }
     let mut message = format!("the stream's filter is wrong: {}", db.message());
@@ -105,7 +106,5 @@ fn explain(error: &tokio_postgres::Error, sql: &str, partition: &Partition) -> E
             message = format!("{message}, at character {place} of it");
         }
     }
-    Error::config(message)
-        .context("sqlstate", db.code().code())
-        .hint("`filter` is a condition as it stands behind WHERE")
+    Error::config(message).context(SQLSTATE, code).hint("`filter` is a condition as it stands behind WHERE")
 }

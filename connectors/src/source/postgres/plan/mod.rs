@@ -13,6 +13,7 @@ use protocol::{
     ConfiguredStream, Error, Grain, Lifetime, Plan, PlanRequest, Planned, Result, StreamKind, SyncMode,
 };
 
+use super::connect::Client;
 use super::discover::{self, Leaf, Relation};
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
@@ -97,7 +98,7 @@ impl<'a> Planning<'a> {
         partitions.extend(attached);
         let shown = step.shown();
         let mut plan = self.finished(snapshot, partitions, step.next, "settled_window");
-        plan.window = Some(shown);
+        plan.window = shown;
         plan.notes = notes;
         Ok(plan)
     }
