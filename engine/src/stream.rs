@@ -340,8 +340,7 @@ fn rest(unfinished: &Unfinished) -> DynPlan {
 pub(crate) async fn first_error(lanes: &mut JoinSet<Result<()>>) -> Result<()> {
     let mut first = Ok(());
     while let Some(ended) = lanes.join_next().await {
-        let result =
-            ended.unwrap_or_else(|failure| Err(Error::internal("a lane panicked").with_source(failure)));
+        let result = ended.unwrap_or_else(|_| Err(Error::internal("a lane panicked")));
         if first.is_ok() {
             first = result;
         }

@@ -171,7 +171,7 @@ impl Sync {
         {
             tracing::warn!(stream = plan.stream.name, "staged files could not be removed: {error:#}");
         }
-        read.map(|()| sum)
+        read.map(|()| Staged { sync: Some(plan.sync), ..sum })
     }
 
     /// Commits what reads of `plan` have staged: all of its partitions or, where the source allows
@@ -186,6 +186,7 @@ impl Sync {
         report.planned(plan, &prepared);
         let mut sum = Staged::default();
         for part in staged {
+            refuse_other_sync(plan, &part)?;
             sum.merge(part);
         }
         report.read(&sum);
@@ -274,6 +275,16 @@ fn refuse_unknown_version(plan: &StreamPlan) -> Result<()> {
     }
     Err(Error::config(format!("the plan has version {}, this program reads {PLAN_VERSION}", plan.version))
         .hint("plan again with this version"))
+}
+
+/// Equal partitions of two plans hold other rows: what one plan read never moves the state of another.
+fn refuse_other_sync(plan: &StreamPlan, staged: &Staged) -> Result<()> {
+    if staged.sync == Some(plan.sync) {
+        return Ok(());
+    }
+    Err(Error::config("what was read belongs to another plan")
+        .context("stream", plan.stream.name.clone())
+        .hint("pass what `read` printed for this very plan"))
 }
 
 fn refuse_old_plan(plan: &StreamPlan, head: u64) -> Result<()> {

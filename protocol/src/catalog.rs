@@ -243,8 +243,16 @@ impl ConfiguredStream {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        serde_json::json!([self.name, self.sync_mode, self.write_mode, self.cursor, self.filter, columns])
-            .to_string()
+        serde_json::json!([
+            self.name,
+            self.sync_mode,
+            self.write_mode,
+            self.cursor,
+            self.filter,
+            columns,
+            self.options
+        ])
+        .to_string()
     }
 }
 

@@ -63,6 +63,9 @@ pub struct Done {
 /// What one read yields: files, and the partitions whose rows are in them and nowhere else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staged {
+    /// The sync whose plan the partitions are of, where it was read apart from its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncId>,
     /// The files.
     pub files: Vec<StagedFile>,
     /// The partitions they account for.

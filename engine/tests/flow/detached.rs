@@ -204,3 +204,15 @@ async fn reads_of_one_process_may_run_at_once() {
     commit(&world, &plan, staged.unwrap()).await.unwrap();
     world.assert_whole("numbers", "at once");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_plan_read_is_refused() {
+    let world = World::new(Table::new(23).cut(9, 4).grain(Grain::Plan)).files_of(1);
+    let (former, latter) = (plan(&world).await, plan(&world).await);
+    // The partitions of both are equal; what has happened in between is in neither's files alone.
+    let staged = read_all(&world, &former).await;
+    assert_eq!(commit(&world, &latter, staged.clone()).await.unwrap_err(), ErrorKind::Config);
+    assert_eq!(world.store.head("numbers").sequence, 0);
+    commit(&world, &former, staged).await.unwrap();
+    world.assert_whole("numbers", "after the right commit");
+}
