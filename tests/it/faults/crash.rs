@@ -27,7 +27,7 @@ fn random(test: &str) -> fastrand::Rng {
 async fn is_killed_again_and_again(mut ledger: Ledger, mut random: fastrand::Rng) {
     let begin = Instant::now();
     ledger.start().wait().exits(0);
-    let usual = begin.elapsed();
+    let mut usual = begin.elapsed();
     let (mut killed, watch) = (0, ledger.lake.watch());
     for round in 0..ROUNDS {
         ledger.add(random.i64(1..400)).await;
@@ -35,7 +35,12 @@ async fn is_killed_again_and_again(mut ledger: Ledger, mut random: fastrand::Rng
         // Most of what matters happens at the end.
         let share = if round % 2 == 0 { random.f64() } else { 0.6 + 0.4 * random.f64() };
         std::thread::sleep(usual.mul_f64(share));
-        killed += u32::from(running.kill());
+        if running.kill() {
+            killed += 1;
+        } else {
+            // It ends sooner now than the first did, on a busy machine.
+            usual = usual.mul_f64(0.7);
+        }
     }
     assert!(killed > 0, "no sync was killed in {ROUNDS} rounds of {usual:?}");
     // A file that was about to be committed goes once its number is taken, by the sync after that.
