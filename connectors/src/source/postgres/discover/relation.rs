@@ -82,7 +82,7 @@ impl Relation {
         qualified(&self.schema, &self.name)
     }
 
-    /// Its name as a stream: see [`StreamName`](super::name::StreamName).
+    /// Its name as a stream.
     pub(crate) fn stream_name(&self) -> String {
         super::name::stream_name(&self.schema, &self.name)
     }
