@@ -60,7 +60,13 @@ impl Failure {
 
     /// The document that takes the place of the result.
     pub(crate) fn document(&self) -> Value {
-        let mut document = json!({ "version": 1, "exit_code": self.exit_code(), "error": self.report() });
+        let is_interrupted = matches!(self, Self::Error(error) if error.kind() == ErrorKind::Interrupted);
+        let mut document = json!({
+            "version": 1,
+            "outcome": if is_interrupted { "interrupted" } else { "failed" },
+            "exit_code": self.exit_code(),
+            "error": self.report(),
+        });
         if !self.problems().is_empty() {
             document["problems"] = json!(self.problems());
         }

@@ -51,12 +51,18 @@ pub(crate) fn seconds(seconds: f64) -> String {
     if seconds < 99.95 {
         return format!("{seconds:.1} s");
     }
+    whole_seconds(seconds.round())
+}
+
+/// `42 s`, `3m 12s`, `2h 05m`
+pub(crate) fn whole_seconds(seconds: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-    let whole = seconds.round() as u64;
-    if whole < 3600 {
-        return format!("{}m {:02}s", whole / 60, whole % 60);
+    let whole = seconds as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{}m {:02}s", whole / 60, whole % 60),
+        _ => format!("{}h {:02}m", whole / 3600, whole % 3600 / 60),
     }
-    format!("{}h {:02}m", whole / 3600, whole % 3600 / 60)
 }
 
 /// `1 row`, `2 rows`

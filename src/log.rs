@@ -88,6 +88,10 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let level = *event.metadata().level();
+        // The summary tells what failed, with hints: once is enough.
+        if level == Level::ERROR && ["engine::stream", "engine::sync"].contains(&event.metadata().target()) {
+            return Ok(());
+        }
         let (start, end) = match level {
             _ if !self.styled => ("", ""),
             Level::ERROR => ("\x1b[31m", "\x1b[0m"),
@@ -161,21 +165,21 @@ impl FormatFields<'_> for Fields {
 
 /// The fields of an event.
 #[derive(Default)]
-struct Collected(Map<String, Value>);
+struct Collected(Vec<(&'static str, Value)>);
 
 impl Collected {
     fn message(&mut self) -> Option<String> {
-        match self.0.remove("message") {
-            Some(Value::String(message)) => Some(message),
-            Some(other) => Some(other.to_string()),
-            None => None,
+        let at = self.0.iter().position(|(key, _)| *key == "message")?;
+        match self.0.remove(at).1 {
+            Value::String(message) => Some(message),
+            other => Some(other.to_string()),
         }
     }
 
     fn put(&mut self, field: &Field, value: Value) {
         // Records of the `log` crate bring their origin along.
         if !field.name().starts_with("log.") {
-            self.0.insert(field.name().to_owned(), value);
+            self.0.push((field.name(), value));
         }
     }
 }

@@ -12,6 +12,7 @@ mod signal;
 mod version;
 
 use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind as Misuse;
@@ -30,19 +31,31 @@ fn main() -> ExitCode {
         Err(misuse) => return ExitCode::from(misused(&misuse)),
     };
     let output = Output::new(&arguments.global);
-    let result = match (arguments.version, &arguments.verb) {
-        (true, _) => Ok(Answer::new(version::VERSION.text(), &version::VERSION)),
-        (false, Some(verb)) if command::is_local(verb) => command::run_local(verb),
-        (false, Some(verb)) => run(verb, &arguments.global, &output),
-        (false, None) => {
-            output.tell(&Arguments::command().render_help().ansi().to_string());
-            return ExitCode::from(USAGE);
-        }
+    let Some(verb) = arguments.verb.as_ref().filter(|_| !arguments.version) else {
+        return ExitCode::from(without_verb(&arguments, &output));
     };
+    let run = || match verb {
+        verb if command::is_local(verb) => command::run_local(verb),
+        verb => run(verb, &arguments.global, &output),
+    };
+    // A bug gets its exit code and its document like any other failure.
+    let result = panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        let bug = Error::internal("tidegate came upon a bug in itself and stopped");
+        Err(bug.hint("what is committed is committed, and running it again is safe; please report it").into())
+    });
     ExitCode::from(match result {
         Ok(answer) => output.answer(&answer),
         Err(failure) => output.failure(&failure),
     })
+}
+
+/// Answers `--version`, or says which verbs there are.
+fn without_verb(arguments: &Arguments, output: &Output) -> u8 {
+    if arguments.version {
+        return output.answer(&Answer::new(version::VERSION.text(), &version::VERSION));
+    }
+    output.tell(&Arguments::command().render_help().ansi().to_string());
+    USAGE
 }
 
 /// Carries out a verb that needs the log, signals and the runtime.

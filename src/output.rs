@@ -213,7 +213,8 @@ pub(crate) fn error_lines(subject: Option<&str>, error: &ErrorReport) -> String 
     if !context.is_empty() {
         let _ = write!(text, " ({})", context.join(", "));
     }
-    for cause in &error.causes {
+    // A message often ends with its cause.
+    for cause in error.causes.iter().filter(|cause| !error.message.contains(cause.as_str())) {
         let _ = write!(text, "\n  {} {}", styled(FAINT, "caused by:"), human::plain(cause));
     }
     if let Some(hint) = &error.hint {

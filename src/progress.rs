@@ -16,7 +16,7 @@ const FRAME: Duration = Duration::from_millis(100);
 /// Between two lines of the log.
 const LINE: Duration = Duration::from_secs(10);
 /// Rates are averages over this time.
-const WINDOW: Duration = Duration::from_secs(5);
+const WINDOW: Duration = Duration::from_secs(10);
 /// Streams that are shown at once.
 const MAX_BARS: usize = 12;
 /// Longest name that is shown whole.
@@ -40,6 +40,7 @@ pub(crate) fn hide(output: &Output) {
 /// Writes a line of the log now and then.
 async fn report(connection: &str, progress: &Progress) {
     let mut rate = Rate::default();
+    rate.update(0, LINE);
     loop {
         tokio::time::sleep(LINE).await;
         let now = Sum::of(&progress.streams());
@@ -49,6 +50,7 @@ async fn report(connection: &str, progress: &Progress) {
             connection,
             streams = now.streams,
             streams_done = now.done,
+            streams_failed = now.failed,
             rows = now.rows,
             rows_per_second,
             staged_bytes = now.staged_bytes,
@@ -65,6 +67,7 @@ async fn report(connection: &str, progress: &Progress) {
 struct Sum {
     streams: usize,
     done: usize,
+    failed: usize,
     rows: u64,
     staged_bytes: u64,
     retries: u64,
@@ -75,6 +78,7 @@ impl Sum {
         let mut sum = Self { streams: streams.len(), ..Self::default() };
         for stream in streams {
             sum.done += usize::from(is_done(stream));
+            sum.failed += usize::from(stream.step() == Step::Failed);
             sum.rows += stream.rows.get();
             sum.staged_bytes += stream.staged_bytes.get();
             sum.retries += stream.retries.get();
@@ -205,10 +209,13 @@ impl<'a> View<'a> {
             human::bytes(sum.staged_bytes),
             human::bytes(used),
             human::bytes(total),
-            human::seconds(self.started.elapsed().as_secs_f64().floor()).replace(".00", ""),
+            human::whole_seconds(self.started.elapsed().as_secs_f64()),
         );
+        if sum.failed > 0 {
+            let _ = write!(text, " · {} failed", sum.failed);
+        }
         if sum.retries > 0 {
-            let _ = write!(text, " · {}", human::counted(sum.retries, "retry").replace("retrys", "retries"));
+            let _ = write!(text, " · {}", human::counted(sum.retries, "attempt") + " made again");
         }
         text
     }
@@ -244,11 +251,7 @@ impl Line {
                 if rate > 0 && estimate > rows {
                     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
                     let left = (estimate - rows) as f64 / rate as f64;
-                    let _ = write!(
-                        text,
-                        " · {} left",
-                        human::seconds(left.ceil()).replace(".00", "").replace(".0", "")
-                    );
+                    let _ = write!(text, " · {} left", human::whole_seconds(left.ceil()));
                 }
                 text
             }

@@ -2,8 +2,12 @@
 //!
 //! A lane reserves its share before it opens anything: the batches on their way, the row group that
 //! is being encoded, the parts on their way to the stage. A batch far larger than usual (a row may
-//! be a gigabyte) is charged to what the lanes leave free, so that such rows pass one after the
-//! other instead of all at once.
+//! be a gigabyte) is charged to headroom that no lane can reserve, so that such rows pass one after
+//! the other instead of all at once.
+//!
+//! Invariant: who waits for headroom waits only for those who need nothing more to go on. Were
+//! lanes and large batches to share one count, lanes could reserve all of it and then each wait for
+//! room for its batch.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -14,6 +18,8 @@ use crate::Progress;
 
 /// Granularity of the count: a semaphore counts to 2³², bytes go beyond.
 const UNIT: u64 = 1024;
+/// More than any budget of up to 256 GiB needs, and less than any semaphore counts to.
+const MOST_UNITS: u32 = u32::MAX >> 4;
 /// Batches of a lane that exist at once: being decoded, waiting, being encoded, and one to hand over.
 const BATCHES: u64 = 4;
 /// Smallest and largest size of a batch. Below, the cost per batch shows; above, caches do.
@@ -25,7 +31,8 @@ const MIN_ROW_GROUP_BYTES: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Budget {
     total: u64,
-    free: Arc<Semaphore>,
+    lanes: Arc<Semaphore>,
+    headroom: Arc<Semaphore>,
     progress: Arc<Progress>,
 }
 
@@ -40,29 +47,26 @@ pub(crate) struct Share {
     pub(crate) batch_bytes: u64,
     /// Bytes of an encoded row group.
     pub(crate) row_group_bytes: u64,
-    /// Bytes that no lane reserves.
-    pub(crate) headroom: u64,
 }
 
 /// Bytes that are spent until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
-    _permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
     budget: Arc<Budget>,
 }
 
 impl Budget {
     pub(crate) fn new(total: u64, progress: Arc<Progress>) -> Arc<Self> {
-        let units =
-            usize::try_from(total.div_ceil(UNIT)).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS);
+        let headroom = headroom(total);
         progress.set_budget(0, total);
-        Arc::new(Self { total, free: Arc::new(Semaphore::new(units)), progress })
+        let semaphore = |bytes| Arc::new(Semaphore::new(units(bytes) as usize));
+        Arc::new(Self { total, lanes: semaphore(total - headroom), headroom: semaphore(headroom), progress })
     }
 
     /// Divides the budget among up to `lanes` lanes whose stage buffers `stage_bytes` each.
     pub(crate) fn share(&self, lanes: NonZeroUsize, stage_bytes: u64, row_group_bytes: u64) -> Share {
-        let headroom = self.total / 8;
-        let usable = self.total - headroom;
+        let usable = self.total - headroom(self.total);
         let least = BATCHES * BATCH_BYTES.0 + 2 * MIN_ROW_GROUP_BYTES + stage_bytes;
         let fitting = usize::try_from(usable / least).unwrap_or(usize::MAX);
         let lanes = lanes.min(NonZeroUsize::new(fitting).unwrap_or(NonZeroUsize::MIN));
@@ -72,26 +76,45 @@ impl Budget {
         let left = each.saturating_sub(BATCHES * batch_bytes + stage_bytes) / 2;
         let row_group_bytes = left.clamp(MIN_ROW_GROUP_BYTES, row_group_bytes.max(MIN_ROW_GROUP_BYTES));
         let reserve = BATCHES * batch_bytes + 2 * row_group_bytes + stage_bytes;
-        Share { lanes, reserve, batch_bytes, row_group_bytes, headroom }
+        Share { lanes, reserve, batch_bytes, row_group_bytes }
     }
 
-    /// Waits until `bytes` are free and spends them. More than there is counts as all there is.
-    pub(crate) async fn spend(self: &Arc<Self>, bytes: u64) -> Charge {
-        let units = u32::try_from(bytes.min(self.total).div_ceil(UNIT)).unwrap_or(u32::MAX).max(1);
-        let permit =
-            Arc::clone(&self.free).acquire_many_owned(units).await.expect("the semaphore is never closed");
+    /// Waits until a lane can have `bytes` and spends them. More than there is counts as all there is.
+    pub(crate) async fn reserve(self: &Arc<Self>, bytes: u64) -> Charge {
+        self.spend(&self.lanes, bytes.min(self.total - headroom(self.total))).await
+    }
+
+    /// As [`Budget::reserve`], of the headroom, for what a batch has beyond its lane's share.
+    pub(crate) async fn spend_headroom(self: &Arc<Self>, bytes: u64) -> Charge {
+        self.spend(&self.headroom, bytes.min(headroom(self.total))).await
+    }
+
+    async fn spend(self: &Arc<Self>, of: &Arc<Semaphore>, bytes: u64) -> Charge {
+        let permit = Arc::clone(of).acquire_many_owned(units(bytes)).await;
+        let permit = permit.expect("the semaphore is never closed");
         self.tell();
-        Charge { _permit: permit, budget: Arc::clone(self) }
+        Charge { permit: Some(permit), budget: Arc::clone(self) }
     }
 
     fn tell(&self) {
-        let free = self.free.available_permits() as u64 * UNIT;
-        self.progress.set_budget(self.total.saturating_sub(free), self.total);
+        let all = u64::from(units(self.total - headroom(self.total)) + units(headroom(self.total)));
+        let free = (self.lanes.available_permits() + self.headroom.available_permits()) as u64;
+        self.progress.set_budget((all.saturating_sub(free) * UNIT).min(self.total), self.total);
     }
+}
+
+/// Bytes that no lane can reserve.
+fn headroom(total: u64) -> u64 {
+    total / 8
+}
+
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, MOST_UNITS)
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
+        drop(self.permit.take());
         self.budget.tell();
     }
 }
@@ -117,7 +140,7 @@ mod tests {
                 let share = budget(total).share(lanes(16), stage, 64 * MIB);
                 if share.lanes.get() > 1 {
                     assert!(
-                        share.lanes.get() as u64 * share.reserve + share.headroom <= total,
+                        share.lanes.get() as u64 * share.reserve + headroom(total) <= total,
                         "{total} {share:?}"
                     );
                 }
@@ -134,12 +157,31 @@ mod tests {
     #[tokio::test]
     async fn spending_waits_until_something_is_free() {
         let budget = budget(8 * MIB);
-        let first = budget.spend(6 * MIB).await;
-        let mut second = Box::pin(budget.spend(6 * MIB));
+        let first = budget.reserve(6 * MIB).await;
+        let mut second = Box::pin(budget.reserve(6 * MIB));
         assert!(futures::poll!(&mut second).is_pending());
         drop(first);
         drop(second.await);
         // More than all there is passes alone instead of waiting for ever.
-        drop(budget.spend(100 * MIB).await);
+        drop(budget.reserve(100 * MIB).await);
+    }
+
+    #[tokio::test]
+    async fn lanes_that_hold_everything_leave_the_headroom_to_large_batches() {
+        let budget = budget(8 * MIB);
+        let lane = budget.reserve(100 * MIB).await;
+        let batch = budget.spend_headroom(100 * MIB).await;
+        assert_eq!(budget.progress.budget(), (8 * MIB, 8 * MIB));
+        drop((lane, batch));
+        assert_eq!(budget.progress.budget(), (0, 8 * MIB));
+    }
+
+    #[tokio::test]
+    async fn also_no_memory_at_all_lets_something_pass() {
+        for total in [0, 1, 1024, u64::MAX] {
+            let budget = budget(total);
+            drop((budget.reserve(5).await, budget.spend_headroom(u64::MAX).await));
+            assert_eq!(budget.progress.budget().0, 0, "{total}");
+        }
     }
 }

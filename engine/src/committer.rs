@@ -1,6 +1,7 @@
 //! Gathers what lanes have finished, decides when to commit, and settles commits of unknown outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use protocol::{
@@ -9,7 +10,7 @@ use protocol::{
 use tokio::sync::mpsc;
 
 use crate::clock::{self, Watch};
-use crate::retry::retrying;
+use crate::retry::{Patience, retrying};
 use crate::{Stop, StreamPlan, StreamProgress};
 
 /// What was committed, for the report.
@@ -30,7 +31,7 @@ pub(crate) struct Committer<'a> {
     pub(crate) schema: SchemaRef,
     pub(crate) head: Head,
     pub(crate) interval: Period,
-    pub(crate) retries: u32,
+    pub(crate) patience: Patience,
     pub(crate) progress: Arc<StreamProgress>,
     unfinished: Unfinished,
     held: Staged,
@@ -55,7 +56,7 @@ impl<'a> Committer<'a> {
             schema,
             head,
             interval: Period::from_secs(60),
-            retries: 0,
+            patience: Patience { retries: 0, wait: Duration::ZERO },
             progress,
             unfinished: plan.unfinished.clone(),
             held: Staged::default(),
@@ -88,10 +89,13 @@ impl<'a> Committer<'a> {
     /// Adds to what the next commit covers.
     pub(crate) fn hold(&mut self, staged: Staged) -> Result<()> {
         let source = self.source;
-        self.unfinished
-            .settle(&staged.done, |state, partition, seen| source.advance(state, partition, seen))?;
+        let settled = self
+            .unfinished
+            .settle(&staged.done, |state, partition, seen| source.advance(state, partition, seen));
         self.held.merge(staged);
-        Ok(())
+        // What is left to do may be half changed by now.
+        self.is_lost |= settled.is_err();
+        settled
     }
 
     /// What is held and not committed.
@@ -135,18 +139,24 @@ impl<'a> Committer<'a> {
         let watch = Watch::start();
         let (destination, target) = (self.destination, &self.plan.stream.target);
         // A commit under way is not given up for a signal: its outcome would stay unknown.
-        let result = retrying(self.retries, &Stop::default(), &self.progress.retries, || {
+        let result = retrying(self.patience, &Stop::default(), &self.progress.retries, || {
             destination.commit(target, &commit)
         })
         .await;
         self.committed.seconds += watch.seconds();
         self.head = result.map_err(|error| self.located(error))?;
-        self.is_lost = false;
         self.committed.commits += 1;
         for file in &commit.files {
             self.committed.files += 1;
             self.committed.rows += file.rows;
             self.committed.bytes += file.bytes;
+        }
+        if self.head.id == Some(commit.id) {
+            self.is_lost = false;
+        } else if !commit.ends_sync {
+            // It took effect, its answer was lost, and before it was repeated another sync went on from
+            // there: what we hold is what it has read as well.
+            return Err(self.located(Error::conflict("another sync has taken over what was left to do")));
         }
         Ok(())
     }

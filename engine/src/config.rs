@@ -5,10 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use protocol::{ByteSize, DriftPolicy, Period, SyncMode, UnfitPolicy, WriteMode};
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+use crate::retry::Patience;
 
 /// A configured pair of source and destination, and what moves between them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -33,6 +36,10 @@ pub struct ConnectionConfig {
     /// How often a partition is tried again, without getting any further, before its stream fails.
     #[serde(default = "default_retries")]
     pub retries: u32,
+    /// How long to wait before a partition is tried again: as a rule twice as long each time, with up to
+    /// as much again by chance.
+    #[serde(default = "default_retry_wait")]
+    pub retry_wait: Period,
     /// How often what is complete is committed, where a source's partitions may be committed apart.
     #[serde(default = "default_commit_interval")]
     pub commit_interval: Period,
@@ -53,8 +60,18 @@ fn default_retries() -> u32 {
     5
 }
 
+fn default_retry_wait() -> Period {
+    Period::from(Duration::from_millis(250))
+}
+
 fn default_commit_interval() -> Period {
     Period::from_secs(60)
+}
+
+impl ConnectionConfig {
+    pub(crate) fn patience(&self) -> Patience {
+        Patience { retries: self.retries, wait: self.retry_wait.duration() }
+    }
 }
 
 /// Names of the columns that tidegate adds.

@@ -8,7 +8,7 @@ use arrow_array::{
     ArrayRef, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray,
     new_null_array,
 };
-use arrow_cast::cast;
+use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, Utc};
 use protocol::{ConfiguredStream, Error, Result, SyncId};
@@ -22,12 +22,10 @@ const UTC: &str = "UTC";
 pub(crate) fn written_schema(stream: &ConfiguredStream, metadata: &MetadataColumns) -> Result<SchemaRef> {
     let mut fields = stream.schema.fields().to_vec();
     for (name, _, field) in metadata_fields(metadata) {
-        if stream.schema.field_with_name(name).is_ok() {
-            return Err(Error::config(format!(
-                "metadata column {name:?} has the name of a column of the stream"
-            ))
-            .context("stream", stream.name.clone())
-            .hint("choose another name under `metadata`"));
+        if fields.iter().any(|other| other.name() == name) {
+            return Err(Error::config(format!("metadata column {name:?} has the name of another column"))
+                .context("stream", stream.name.clone())
+                .hint("choose another name under `metadata`"));
         }
         fields.push(Arc::new(field));
     }
@@ -181,7 +179,9 @@ fn widen(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     if column.data_type() == field.data_type() {
         return Ok(column.clone());
     }
-    cast(column, field.data_type()).map_err(|error| {
+    // What does not fit is an error here; left to itself, `cast` makes it NULL.
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(column, field.data_type(), &options).map_err(|error| {
         Error::schema(format!("column {:?} can't be widened to {}", field.name(), field.data_type()))
             .context("column", field.name().clone())
             .with_source(error)

@@ -28,6 +28,7 @@ mod committer;
 mod config;
 mod conform;
 mod lane;
+mod panic;
 mod plan;
 mod progress;
 mod report;

@@ -1,6 +1,6 @@
 //! Joins what is configured with what the source offers: one [`ConfiguredStream`] each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -17,6 +17,10 @@ pub(crate) fn filter(config: &ConnectionConfig, only: &[String]) -> StreamFilter
         // A name that is configured by itself and selected by itself need not be found by wildcard.
         let selected = StreamFilter { patterns: only.to_vec() };
         patterns.retain(|pattern| pattern.contains('*') || selected.matches(pattern));
+        // No pattern at all would ask for every stream there is.
+        if patterns.is_empty() {
+            patterns = selected.patterns;
+        }
     }
     StreamFilter { patterns }
 }
@@ -30,6 +34,7 @@ pub(crate) fn resolve(
 ) -> Result<Vec<ConfiguredStream>> {
     let selected = StreamFilter { patterns: only.to_vec() };
     let named: Vec<&str> = config.streams.iter().map(|stream| stream.name.as_str()).collect();
+    refuse_doubled_names(&named)?;
     let mut resolved: Vec<ConfiguredStream> = Vec::new();
     for stream in &config.streams {
         for found in matching(stream, catalog, &named, &selected)? {
@@ -69,17 +74,14 @@ fn matching<'a>(
     if config.target.is_some() {
         return Err(Error::config(format!("{:?} can't have one `target` for all its streams", config.name)));
     }
-    let found: Vec<_> = catalog
-        .streams
-        .iter()
-        .filter(|stream| StreamFilter::pattern_matches(&config.name, &stream.name))
-        // A stream that has an entry of its own is configured there.
-        .filter(|stream| !named.contains(&stream.name.as_str()))
-        .collect();
-    if found.is_empty() {
+    let fits = |stream: &&Stream| StreamFilter::pattern_matches(&config.name, &stream.name);
+    let mut found: Vec<_> = catalog.streams.iter().filter(fits).collect();
+    if found.is_empty() && selected.patterns.is_empty() {
         return Err(Error::config(format!("no stream at the source fits {:?}", config.name))
             .hint("`tidegate discover` lists what there is"));
     }
+    // A stream that has an entry of its own is configured there.
+    found.retain(|stream| !named.contains(&stream.name.as_str()));
     Ok(found)
 }
 
@@ -168,6 +170,9 @@ fn select(stream: &StreamConfig, found: &Stream, on_unfit: UnfitPolicy) -> Resul
         .filter(|field| wanted(field.name()))
         .map(|field| configured_field(field, &stream.decimals, on_unfit))
         .collect::<Result<Vec<_>>>()?;
+    if fields.is_empty() && !found.schema.fields().is_empty() {
+        return Err(Error::config("`columns` and `exclude` leave no column to read"));
+    }
     Ok(Arc::new(Schema::new(fields)))
 }
 
@@ -211,6 +216,16 @@ fn missing_column(stream: &Stream, key: &str, column: &str) -> Error {
     Error::config(format!("`{key}` names column {column:?}, which does not exist"))
         .context("column", column)
         .hint(format!("the stream has: {}", names.join(", ")))
+}
+
+fn refuse_doubled_names(named: &[&str]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match named.iter().find(|name| !seen.insert(**name)) {
+        Some(name) => Err(Error::config(format!("stream {name:?} is configured twice"))
+            .context("stream", *name)
+            .hint("one entry counts: join them")),
+        None => Ok(()),
+    }
 }
 
 fn refuse_shared_targets(streams: &[ConfiguredStream]) -> Result<()> {

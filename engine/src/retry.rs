@@ -8,30 +8,38 @@ use protocol::{Error, ErrorKind, Result};
 
 use crate::{Count, Stop};
 
-/// The first wait; each next is twice as long, with up to as much again by chance.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// The longest wait of our own making. A server may ask for more.
+/// The longest wait of our own making. A server may ask for more,
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// but not for more than this: a scheduler that runs us again later waits at less cost.
+const LONGEST_ASKED: Duration = Duration::from_mins(15);
+
+/// How often something is tried again, and how long is waited before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) retries: u32,
+    /// The first wait; each next is twice as long, with up to as much again by chance.
+    pub(crate) wait: Duration,
+}
 
 /// The attempts that are left until something gets further.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    limit: u32,
+    patience: Patience,
     waits: ExponentialBackoff,
 }
 
 impl Attempts {
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { limit, waits: waits(limit) }
+    pub(crate) fn new(patience: Patience) -> Self {
+        Self { patience, waits: waits(patience) }
     }
 
     /// Something got further: count anew.
     pub(crate) fn reset(&mut self) {
-        self.waits = waits(self.limit);
+        self.waits = waits(self.patience);
     }
 
-    /// Waits before the next attempt. Gives `error` back when another can't help, is one too many, or
-    /// the sync ends.
+    /// Waits before the next attempt. Gives `error` back when another can't help or is one too many;
+    /// fails with [`ErrorKind::Interrupted`] when the sync is asked to stop.
     pub(crate) async fn again(&mut self, error: Error, stop: &Stop, retries: &Count) -> Result<()> {
         if error.kind().is_retryable() { self.wait(error, stop, retries).await } else { Err(error) }
     }
@@ -40,6 +48,9 @@ impl Attempts {
     pub(crate) async fn wait(&mut self, error: Error, stop: &Stop, retries: &Count) -> Result<()> {
         let Some(wait) = self.waits.next() else { return Err(error) };
         let wait = match error.kind() {
+            ErrorKind::RateLimited { retry_after: Some(asked) } if asked > LONGEST_ASKED => {
+                return Err(error);
+            }
             ErrorKind::RateLimited { retry_after: Some(asked) } => wait.max(asked),
             _ => wait,
         };
@@ -47,30 +58,41 @@ impl Attempts {
         tracing::warn!(error = format!("{error:#}"), wait_ms = wait.as_millis(), "trying again");
         tokio::select! {
             () = tokio::time::sleep(wait) => Ok(()),
-            () = stop.requested() => Err(error),
+            () = stop.requested() => Err(interrupted().with_source(error)),
         }
     }
 }
 
-fn waits(limit: u32) -> ExponentialBackoff {
+/// Somebody asked the sync to stop.
+pub(crate) fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "the sync was asked to stop")
+}
+
+fn waits(patience: Patience) -> ExponentialBackoff {
     ExponentialBuilder::default()
-        .with_min_delay(FIRST_WAIT)
+        .with_min_delay(patience.wait.min(LONGEST_WAIT))
         .with_max_delay(LONGEST_WAIT)
-        .with_max_times(limit as usize)
+        .with_max_times(patience.retries as usize)
         .with_jitter()
         .build()
 }
 
-/// Makes `call` until it succeeds, fails for good, or `limit` more attempts are used up.
+/// Makes `call` until it succeeds, fails for good, no more attempts are left, or the sync is asked to
+/// stop: then the call under way is dropped.
 pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
-    limit: u32,
+    patience: Patience,
     stop: &Stop,
     retries: &Count,
     mut call: impl FnMut() -> F,
 ) -> Result<T> {
-    let mut attempts = Attempts::new(limit);
+    let mut attempts = Attempts::new(patience);
     loop {
-        match call().await {
+        let result = tokio::select! {
+            biased;
+            () = stop.requested() => return Err(interrupted()),
+            result = call() => result,
+        };
+        match result {
             Ok(value) => return Ok(value),
             Err(error) => attempts.again(error, stop, retries).await?,
         }
@@ -82,10 +104,14 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    fn patience(retries: u32) -> Patience {
+        Patience { retries, wait: Duration::from_millis(250) }
+    }
+
     async fn failing(kind: ErrorKind, limit: u32) -> u32 {
         tokio::time::pause();
         let calls = AtomicU32::new(0);
-        let result: Result<()> = retrying(limit, &Stop::default(), &Count::default(), || async {
+        let result: Result<()> = retrying(patience(limit), &Stop::default(), &Count::default(), || async {
             calls.fetch_add(1, Ordering::Relaxed);
             Err(Error::new(kind, "no"))
         })
@@ -102,6 +128,35 @@ mod tests {
     #[tokio::test]
     async fn lasting_failures_are_not() {
         assert_eq!(failing(ErrorKind::Auth, 3).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_a_call_that_hangs() {
+        let stop = Stop::default();
+        let call = || std::future::pending::<Result<()>>();
+        let retries = Count::default();
+        let mut result = Box::pin(retrying(patience(3), &stop, &retries, call));
+        assert!(futures::poll!(&mut result).is_pending());
+        stop.request();
+        assert_eq!(result.await.unwrap_err().kind(), ErrorKind::Interrupted);
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_the_wait_and_keeps_the_cause() {
+        let (stop, retries) = (Stop::default(), Count::default());
+        let mut attempts = Attempts::new(Patience { retries: 3, wait: LONGEST_WAIT });
+        let mut wait = Box::pin(attempts.again(Error::transient("no"), &stop, &retries));
+        assert!(futures::poll!(&mut wait).is_pending());
+        stop.request();
+        let error = wait.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert_eq!(format!("{error:#}"), "the sync was asked to stop: no");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_asks_for_a_day_gets_none_of_it() {
+        let asked = Duration::from_hours(24);
+        assert_eq!(failing(ErrorKind::RateLimited { retry_after: Some(asked) }, 3).await, 1);
     }
 
     #[tokio::test]

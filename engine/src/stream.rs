@@ -16,8 +16,9 @@ use crate::clock::Watch;
 use crate::committer::Committer;
 use crate::conform::{Conform, written_schema};
 use crate::lane::{Lane, Reading};
+use crate::panic::caught;
 use crate::report::blank_stream_report;
-use crate::retry::{Attempts, retrying};
+use crate::retry::{Attempts, interrupted, retrying};
 use crate::write::{FileSettings, FileWriter, Folders, refuse_unfit_column};
 use crate::{
     ConnectionConfig, ErrorReport, Outcome, PLAN_VERSION, Step, Stop, StreamPlan, StreamProgress,
@@ -48,7 +49,7 @@ impl StreamSync<'_> {
     pub(crate) async fn run(self) -> StreamReport {
         let watch = Watch::start();
         let mut report = blank_stream_report(&self.stream);
-        let result = self.steps(&mut report).await;
+        let result = caught("the sync of the stream", self.steps(&mut report)).await;
         report.retries = self.progress.retries.get();
         report.seconds.total = watch.seconds();
         let error = match result {
@@ -72,10 +73,10 @@ impl StreamSync<'_> {
     }
 
     async fn steps(&self, report: &mut StreamReport) -> Result<()> {
-        let mut attempts = Attempts::new(self.context.config.retries);
+        let mut attempts = Attempts::new(self.context.config.patience());
         loop {
             if self.context.stop.is_requested() {
-                return Err(Error::new(ErrorKind::Interrupted, "the sync was asked to stop"));
+                return Err(interrupted());
             }
             self.progress.enter(Step::Planning);
             let watch = Watch::start();
@@ -97,12 +98,17 @@ impl StreamSync<'_> {
     pub(crate) async fn prepare(&self) -> Result<Prepared> {
         let schema = written_schema(&self.stream, &self.context.config.metadata)?;
         let prepared = self.retrying(|| self.context.destination.prepare(&self.stream, &schema)).await?;
+        if prepared.schema.fields().is_empty() {
+            // The rows of a file are those of its columns: there would be none, whatever was read.
+            return Err(Error::schema("the stream has no columns, and files hold no rows without one")
+                .hint("leave the stream out, or add a column to its rows by the connection's `metadata`"));
+        }
         refuse_unfit_column(prepared.stage.options().folder_by.as_ref(), &prepared.schema)?;
         Ok(prepared)
     }
 
     async fn retrying<T, F: Future<Output = Result<T>>>(&self, call: impl FnMut() -> F) -> Result<T> {
-        retrying(self.context.config.retries, &self.context.stop, &self.progress.retries, call).await
+        retrying(self.context.config.patience(), &self.context.stop, &self.progress.retries, call).await
     }
 
     /// Plans what is new since `head`, or what an interrupted sync left.
@@ -137,6 +143,7 @@ impl StreamSync<'_> {
                 fingerprint,
                 mode: plan.mode,
                 next: plan.next,
+                max_in_flight: plan.max_in_flight,
                 remaining: plan.partitions.iter().map(|planned| planned.partition.clone()).collect(),
             },
             before,
@@ -170,7 +177,7 @@ impl StreamSync<'_> {
             queue: Mutex::new(plan.partitions.iter().map(|planned| planned.partition.clone()).collect()),
             grain: plan.grain,
             progress: Arc::clone(&self.progress),
-            retries: context.config.retries,
+            patience: context.config.patience(),
             stop: context.stop.clone(),
             halt: Stop::default(),
             stage: prepared.stage,
@@ -189,6 +196,11 @@ impl StreamSync<'_> {
 
     async fn execute(&self, plan: &StreamPlan, prepared: Prepared, report: &mut StreamReport) -> Result<()> {
         self.progress.enter(Step::Reading);
+        // A plan that was made again starts anew.
+        for count in [&self.progress.rows, &self.progress.bytes, &self.progress.staged_bytes] {
+            count.set(0);
+        }
+        self.progress.partitions_done.set(0);
         self.progress.partitions.set(plan.partitions.len() as u64);
         self.progress.estimated_rows.set(plan.estimated_rows().unwrap_or(0));
         let watch = Watch::start();
@@ -203,7 +215,7 @@ impl StreamSync<'_> {
             Arc::clone(&self.progress),
         );
         committer.interval = context.config.commit_interval;
-        committer.retries = context.config.retries;
+        committer.patience = context.config.patience();
         let reading = Arc::new(self.reading(plan, prepared, share));
         let mut sum = Staged::default();
         let (mut lanes, mut finished) = self.start(plan, &reading, share);
@@ -247,7 +259,10 @@ impl StreamSync<'_> {
                     () = stop.requested() => return Ok(()),
                     () = halt.requested() => return Ok(()),
                 };
-                let result = lane.run().await;
+                let result = caught("a lane", lane.run()).await;
+                if result.is_err() {
+                    halt.request();
+                }
                 drop(slot);
                 result
             });
@@ -258,26 +273,42 @@ impl StreamSync<'_> {
     /// The last commit of a sync whose partitions have all been read, or of what a signal left.
     async fn conclude(&self, committer: &mut Committer<'_>, reading: &Reading) -> Result<()> {
         if !committer.is_complete() {
-            return Err(Error::new(ErrorKind::Interrupted, "the sync was asked to stop"));
+            return Err(interrupted());
         }
         self.progress.enter(Step::Committing);
+        self.hold_empty_file(committer, reading).await?;
+        committer.commit().await
+    }
+
+    /// A reader of an empty stream shall find its columns rather than no file: writes one without rows
+    /// where the last commit would leave none.
+    pub(crate) async fn hold_empty_file(
+        &self,
+        committer: &mut Committer<'_>,
+        reading: &Reading,
+    ) -> Result<()> {
         let files = committer.held().files.len() as u64 + committer.committed.files;
         let empty_target = committer.head.totals.files == 0 || self.stream.write_mode == WriteMode::Overwrite;
-        if files == 0 && empty_target && !reading.conform.target().fields().is_empty() {
-            // A reader of an empty stream shall find its columns rather than no file.
-            let folder = reading.folders.of_nothing();
-            let writer =
-                FileWriter::create(&reading.settings, reading.stage.as_ref(), folder.as_deref()).await?;
-            let file = writer.finish().await?;
-            committer.hold(Staged { files: vec![file], ..Staged::default() })?;
+        if files > 0 || !empty_target || reading.conform.target().fields().is_empty() {
+            return Ok(());
         }
-        committer.commit().await
+        let folder = reading.folders.of_nothing();
+        let write = || async {
+            let stage = reading.stage.as_ref();
+            FileWriter::create(&reading.settings, stage, folder.as_deref()).await?.finish().await
+        };
+        let file = self.retrying(write).await?;
+        committer.hold(Staged { files: vec![file], ..Staged::default() })
     }
 
     /// After a failure or a signal: commits what may be committed, throws away the rest.
     async fn salvage(&self, committer: &mut Committer<'_>, reading: &Reading, result: &Result<()>) {
-        let conflict = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Conflict);
-        if !conflict && committer.may_commit() {
+        // After a conflict a commit would fail; before a plan is made again it would leave a part of the
+        // stale one to be resumed.
+        let in_vain = result
+            .as_ref()
+            .is_err_and(|error| matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Stale));
+        if !in_vain && committer.may_commit() {
             if let Err(error) = committer.commit().await {
                 tracing::warn!(
                     stream = self.stream.name,
@@ -297,7 +328,7 @@ fn rest(unfinished: &Unfinished) -> DynPlan {
     DynPlan {
         partitions: unfinished.remaining.iter().cloned().map(protocol::Planned::new).collect(),
         next: unfinished.next.clone(),
-        max_in_flight: None,
+        max_in_flight: unfinished.max_in_flight,
         grain: Grain::Partition,
         mode: unfinished.mode.clone(),
         window: None,
@@ -306,11 +337,10 @@ fn rest(unfinished: &Unfinished) -> DynPlan {
 }
 
 /// Waits for all lanes. A lane that failed asks the others to end.
-async fn first_error(lanes: &mut JoinSet<Result<()>>) -> Result<()> {
+pub(crate) async fn first_error(lanes: &mut JoinSet<Result<()>>) -> Result<()> {
     let mut first = Ok(());
     while let Some(ended) = lanes.join_next().await {
-        let result =
-            ended.unwrap_or_else(|failure| Err(Error::internal("a lane panicked").with_source(failure)));
+        let result = ended.unwrap_or_else(|_| Err(Error::internal("a lane panicked")));
         if first.is_ok() {
             first = result;
         }

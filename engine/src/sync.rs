@@ -3,22 +3,25 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use protocol::{
     ConfiguredStream, DynDestination, DynSource, Error, ErrorKind, Grain, Lifetime, Result, Staged,
 };
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use crate::budget::Budget;
 use crate::clock::{self, Watch};
 use crate::committer::Committer;
 use crate::lane::Lane;
+use crate::panic::caught;
 use crate::report::blank_stream_report;
-use crate::retry::retrying;
-use crate::stream::{Context, StreamSync};
+use crate::retry::{interrupted, retrying};
+use crate::stream::{Context, StreamSync, first_error};
 use crate::{
-    ConnectionConfig, Count, ErrorReport, Outcome, Progress, REPORT_VERSION, Report, ReportTotals, Stop,
-    StreamPlan, StreamReport, resolve,
+    ConnectionConfig, Count, ErrorReport, Outcome, PLAN_VERSION, Progress, REPORT_VERSION, Report,
+    ReportTotals, Stop, StreamPlan, StreamReport, resolve,
 };
 
 /// A connection, ready to be synced. Needs tokio's multi-threaded runtime.
@@ -69,9 +72,10 @@ impl Sync {
     pub async fn streams(&self) -> Result<Vec<ConfiguredStream>> {
         let filter = resolve::filter(&self.context.config, &self.only);
         let (source, retries) = (&self.context.source, Count::default());
-        let catalog =
-            retrying(self.context.config.retries, &self.context.stop, &retries, || source.discover(&filter))
-                .await?;
+        let catalog = retrying(self.context.config.patience(), &self.context.stop, &retries, || {
+            source.discover(&filter)
+        })
+        .await?;
         resolve::resolve(&self.connection, &self.context.config, &catalog, &self.only)
     }
 
@@ -79,7 +83,7 @@ impl Sync {
     /// keep others from being synced.
     pub async fn run(&self) -> Report {
         let watch = Watch::start();
-        let (streams, error) = match self.streams().await {
+        let (streams, error) = match caught("the source's description", self.streams()).await {
             Ok(streams) => (self.run_streams(streams).await, None),
             Err(error) => {
                 tracing::error!(kind = error.kind().name(), "{error:#}");
@@ -91,8 +95,13 @@ impl Sync {
     }
 
     async fn run_streams(&self, streams: Vec<ConfiguredStream>) -> Vec<StreamReport> {
-        let syncs: Vec<_> = streams.into_iter().map(|stream| self.stream_sync(stream)).collect();
-        let tasks = syncs.into_iter().enumerate().map(|(at, sync)| async move { (at, sync.run().await) });
+        // Boxed and gathered, not mapped on the way: so the whole future can be spawned.
+        let tasks: Vec<BoxFuture<'_, _>> = streams
+            .into_iter()
+            .map(|stream| self.stream_sync(stream))
+            .enumerate()
+            .map(|(at, sync)| async move { (at, sync.run().await) }.boxed())
+            .collect();
         // Twice as many streams as lanes: the next ones plan while others read.
         let at_once = self.context.config.parallelism.get() * 2;
         let mut reports: Vec<_> = futures::stream::iter(tasks).buffer_unordered(at_once).collect().await;
@@ -108,25 +117,31 @@ impl Sync {
     /// Plans all streams and changes nothing. With [`Lifetime::Detached`], others can read the
     /// partitions.
     pub async fn plan(&self, lifetime: Lifetime) -> Result<Vec<StreamPlan>> {
+        let plans = self.plan_streams(lifetime).await;
+        self.context.source.close().await;
+        plans
+    }
+
+    async fn plan_streams(&self, lifetime: Lifetime) -> Result<Vec<StreamPlan>> {
         let mut plans = Vec::new();
         for stream in self.streams().await? {
             let name = stream.name.clone();
             let target = stream.target.clone();
             let (destination, retries) = (&self.context.destination, Count::default());
-            let head = retrying(self.context.config.retries, &self.context.stop, &retries, || {
+            let head = retrying(self.context.config.patience(), &self.context.stop, &retries, || {
                 destination.head(&target)
             });
             let head = head.await.map_err(|error| error.context("stream", name.clone()))?;
             let plan = self.stream_sync(stream).plan(&head, lifetime).await;
             plans.push(plan.map_err(|error| error.context("stream", name))?);
         }
-        self.context.source.close().await;
         Ok(plans)
     }
 
     /// Reads one partition of `plan` and stages its files. What it returns goes to [`Sync::commit`],
     /// here or elsewhere; nothing is visible before.
     pub async fn read(&self, plan: &StreamPlan, partition: usize) -> Result<Staged> {
+        refuse_unknown_version(plan)?;
         let planned = plan.partitions.get(partition).ok_or_else(|| {
             Error::config(format!("the plan has no partition {partition}"))
                 .hint(format!("it has {}, counted from 0", plan.partitions.len()))
@@ -138,22 +153,31 @@ impl Sync {
         let mut reading = stream.reading(plan, prepared, share);
         reading.queue = Mutex::new(VecDeque::from([planned.partition.clone()]));
         reading.grain = Grain::Plan;
+        let reading = Arc::new(reading);
         let (sender, mut finished) = mpsc::channel(1);
-        let lane = tokio::spawn(Lane::new(Arc::new(reading), sender).run());
+        // Ends with this future.
+        let mut lane = JoinSet::new();
+        lane.spawn(Lane::new(Arc::clone(&reading), sender).run());
         let mut sum = Staged::default();
         while let Some(staged) = finished.recv().await {
             sum.merge(staged);
         }
-        lane.await.map_err(|failure| Error::internal("a lane panicked").with_source(failure))??;
-        if sum.done.iter().all(|done| done.rest.is_some()) {
-            return Err(Error::new(ErrorKind::Interrupted, "the read was asked to stop"));
+        let read = first_error(&mut lane).await.and_then(|()| {
+            // A part up to a checkpoint could be committed, but its rest would be in no plan.
+            if sum.done.iter().any(|done| done.rest.is_none()) { Ok(()) } else { Err(interrupted()) }
+        });
+        if read.is_err()
+            && let Err(error) = reading.stage.discard(&sum.files).await
+        {
+            tracing::warn!(stream = plan.stream.name, "staged files could not be removed: {error:#}");
         }
-        Ok(sum)
+        read.map(|()| Staged { sync: Some(plan.sync), ..sum })
     }
 
     /// Commits what reads of `plan` have staged: all of its partitions or, where the source allows
     /// it, some.
     pub async fn commit(&self, plan: &StreamPlan, staged: Vec<Staged>) -> Result<StreamReport> {
+        refuse_unknown_version(plan)?;
         let watch = Watch::start();
         let stream = self.stream_sync(plan.stream.clone());
         let prepared = stream.prepare().await?;
@@ -162,6 +186,7 @@ impl Sync {
         report.planned(plan, &prepared);
         let mut sum = Staged::default();
         for part in staged {
+            refuse_other_sync(plan, &part)?;
             sum.merge(part);
         }
         report.read(&sum);
@@ -169,11 +194,11 @@ impl Sync {
             self.context.source.as_ref(),
             self.context.destination.as_ref(),
             plan,
-            prepared.schema,
-            prepared.head,
+            prepared.schema.clone(),
+            prepared.head.clone(),
             Arc::clone(&stream.progress),
         );
-        committer.retries = self.context.config.retries;
+        committer.patience = self.context.config.patience();
         committer.hold(sum)?;
         if !committer.may_commit() {
             return Err(Error::config(
@@ -181,6 +206,11 @@ impl Sync {
             )
             .context("stream", plan.stream.name.clone())
             .hint("read all partitions of the plan and pass what each read printed"));
+        }
+        if committer.is_complete() {
+            let share = stream.share(&prepared);
+            let reading = stream.reading(plan, prepared, share);
+            stream.hold_empty_file(&mut committer, &reading).await?;
         }
         committer.commit().await?;
         report.committed(committer.committed, &committer.head, self.context.source.as_ref());
@@ -239,10 +269,25 @@ fn exit_code(streams: &[StreamReport]) -> u8 {
         .unwrap_or(0)
 }
 
-fn refuse_old_plan(plan: &StreamPlan, head: u64) -> Result<()> {
-    if plan.version != crate::PLAN_VERSION {
-        return Err(Error::config(format!("the plan has version {}, this program reads 1", plan.version)));
+fn refuse_unknown_version(plan: &StreamPlan) -> Result<()> {
+    if plan.version == PLAN_VERSION {
+        return Ok(());
     }
+    Err(Error::config(format!("the plan has version {}, this program reads {PLAN_VERSION}", plan.version))
+        .hint("plan again with this version"))
+}
+
+/// Equal partitions of two plans hold other rows: what one plan read never moves the state of another.
+fn refuse_other_sync(plan: &StreamPlan, staged: &Staged) -> Result<()> {
+    if staged.sync == Some(plan.sync) {
+        return Ok(());
+    }
+    Err(Error::config("what was read belongs to another plan")
+        .context("stream", plan.stream.name.clone())
+        .hint("pass what `read` printed for this very plan"))
+}
+
+fn refuse_old_plan(plan: &StreamPlan, head: u64) -> Result<()> {
     if head == plan.sequence {
         return Ok(());
     }

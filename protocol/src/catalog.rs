@@ -238,11 +238,21 @@ pub struct ConfiguredStream {
 }
 
 impl ConfiguredStream {
-    /// What must not change while a sync is unfinished: which rows it reads and as what.
+    /// What must not change while a sync is unfinished: which rows it reads, as what, and whether they
+    /// are added to those before.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        serde_json::json!([self.name, self.sync_mode, self.cursor, self.filter, columns]).to_string()
+        serde_json::json!([
+            self.name,
+            self.sync_mode,
+            self.write_mode,
+            self.cursor,
+            self.filter,
+            columns,
+            self.options
+        ])
+        .to_string()
     }
 }
 

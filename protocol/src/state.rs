@@ -1,5 +1,7 @@
 //! What is left to do for a stream, and how a commit changes it: pure functions.
 
+use std::num::NonZeroUsize;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,6 +42,9 @@ pub struct Unfinished {
     pub mode: String,
     /// The source's state once `remaining` is empty.
     pub next: Versioned,
+    /// Most partitions that the source endures at once, as it said in its plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<NonZeroUsize>,
     /// Partitions that are not committed.
     pub remaining: Vec<Value>,
 }
@@ -58,6 +63,9 @@ pub struct Done {
 /// What one read yields: files, and the partitions whose rows are in them and nowhere else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staged {
+    /// The sync whose plan the partitions are of, where it was read apart from its commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<SyncId>,
     /// The files.
     pub files: Vec<StagedFile>,
     /// The partitions they account for.
@@ -140,6 +148,7 @@ mod tests {
             sync: SyncId::new(),
             fingerprint: String::new(),
             mode: "test".into(),
+            max_in_flight: None,
             next: Versioned { source: "test".into(), version: 1, value: json!(0) },
             remaining,
         }

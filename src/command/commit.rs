@@ -83,5 +83,6 @@ fn answer(connection: &str, reports: &[StreamReport], documents: &[Value], exit_
         "exit_code": exit_code,
         "streams": documents,
     });
-    Answer { text: summary::table(reports), document, exit_code }
+    let text = if reports.is_empty() { String::new() } else { summary::table(reports) };
+    Answer { text, document, exit_code }
 }

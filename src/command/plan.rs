@@ -78,6 +78,7 @@ fn stream(text: &mut String, plan: &StreamPlan) {
                 window.since.as_deref().unwrap_or("the beginning"),
                 window.until.as_deref().unwrap_or("the end"),
             ),
+            None if stream.sync_mode == SyncMode::FullRefresh => format!("everything{resumed}"),
             None => format!("{by}{resumed}"),
         },
     );

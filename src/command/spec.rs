@@ -69,7 +69,7 @@ fn description(schema: &Value) -> String {
 
 fn first_sentence(schema: &Value) -> String {
     let text = description(schema);
-    text.split_once(". ").map_or(text.clone(), |(first, _)| first.to_owned())
+    text.split_once(". ").map_or(text.as_str(), |(first, _)| first).trim_end_matches('.').to_owned()
 }
 
 /// All settings of a connector.

@@ -110,7 +110,7 @@ pub(super) async fn import(arguments: &Import, context: &Context) -> Result<Answ
             writeln!(warning, "  {}: from {from} to {to}", styled(STRONG, &human::plain(&standing.stream)));
     }
     warning.push_str("What was synced in between is read again by the next sync.\n");
-    confirm(context, arguments.yes, &warning, "Set")?;
+    confirm(context, arguments.yes, &warning, "Set").await?;
     apply(context, &session, changes, "set").await
 }
 
@@ -143,7 +143,7 @@ pub(super) async fn reset(arguments: &Reset, context: &Context) -> Result<Answer
     if standings.iter().any(|standing| standing.write == WriteMode::Append) {
         warning.push_str("To replace them instead, set `write: overwrite` for one sync, or give the stream a new `target`.\n");
     }
-    confirm(context, arguments.yes, &warning, "Reset")?;
+    confirm(context, arguments.yes, &warning, "Reset").await?;
     let changes = standings.into_iter().map(|standing| (standing, StreamState::default())).collect();
     apply(context, &session, changes, "reset").await
 }
@@ -229,12 +229,15 @@ fn refuse_lost_files(standing: &Standing, entry: &StateEntry) -> Result<(), Erro
 }
 
 /// Lets a person agree. Without one, `--yes` must have been given.
-fn confirm(context: &Context, yes: bool, warning: &str, verb: &str) -> Result<(), Failure> {
+async fn confirm(context: &Context, yes: bool, warning: &str, verb: &str) -> Result<(), Failure> {
     context.output.tell(warning);
     if yes {
         return Ok(());
     }
-    match context.output.ask(&format!("{verb}?")) {
+    // On a thread of its own, so that a signal is heard meanwhile.
+    let (output, question) = (context.output.clone(), format!("{verb}?"));
+    let answer = tokio::task::spawn_blocking(move || output.ask(&question)).await;
+    match answer.map_err(|failure| Error::internal("the question failed").with_source(failure))? {
         Some(true) => Ok(()),
         Some(false) => Err(Failure::usage("nothing was changed")),
         None => Err(Failure::Usage {

@@ -22,15 +22,17 @@ pub(super) fn text(report: &Report) -> String {
         Outcome::Failed => styled(BAD, "failed"),
     };
     let totals = &report.totals;
-    let _ = write!(
-        text,
-        "{}: {outcome} in {}, {} written to {}, {}",
-        styled(STRONG, &human::plain(&report.connection)),
-        human::seconds(report.seconds),
-        human::counted(totals.rows_written, "row"),
-        human::counted(totals.files, "file"),
-        human::bytes(totals.bytes_written),
-    );
+    let name = styled(STRONG, &human::plain(&report.connection));
+    let _ = write!(text, "{name}: {outcome} in {}", human::seconds(report.seconds));
+    if !report.streams.is_empty() {
+        let _ = write!(
+            text,
+            ", {} written to {}, {}",
+            human::counted(totals.rows_written, "row"),
+            human::counted(totals.files, "file"),
+            human::bytes(totals.bytes_written),
+        );
+    }
     if totals.streams_failed > 0 {
         let of = totals.streams_failed + totals.streams_succeeded;
         let _ =
@@ -115,7 +117,8 @@ pub(super) fn tell_errors(output: &Output, report: &Report) {
         output.error(None, error);
     }
     for stream in &report.streams {
-        if let Some(error) = &stream.error {
+        // That a signal stopped it is no failure of the stream.
+        if let Some(error) = stream.error.as_ref().filter(|_| stream.outcome == Outcome::Failed) {
             output.error(Some(&human::plain(&stream.stream)), error);
         }
     }

@@ -53,6 +53,8 @@ impl Secrets {
     }
 
     fn collect(&mut self, node: &Node, shape: &Shape<'_>, named: bool) {
+        // Whatever stands where a secret should is one: its parts as well.
+        let named = named || shape.is_secret();
         match &node.tree {
             Tree::Map(entries) => {
                 for entry in entries {

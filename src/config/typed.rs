@@ -146,6 +146,7 @@ fn locate<'a>(section: &Section, root: &'a Node, shape: &Shape<'_>, path: &str, 
     let (mut rest, mut steps) = (path, Vec::new());
     let mut last_key = None;
     while !rest.is_empty() {
+        named |= shape.is_secret();
         rest = rest.strip_prefix('.').unwrap_or(rest);
         if let Some((index, after)) = list_step(node, rest)
             && let Tree::List(items) = &node.tree

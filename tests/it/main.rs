@@ -1,3 +1,8 @@
 //! Tests of the built binary against real parts: one file or folder for each matter.
 
 mod cli;
+mod faults;
+mod support;
+mod sync;
+mod tidy;
+mod types;

@@ -125,34 +125,42 @@ impl Chain {
             self.close(reading, file).await?;
         }
         self.begun.clear();
-        if let Some(current) = &mut self.current
-            && let Some(rest) = current.rest.take()
-        {
-            // The rest stands in the state from now on, in place of the partition.
-            let partition = std::mem::replace(&mut current.partition, rest.clone());
-            let seen = std::mem::take(&mut current.seen);
-            self.staged.done.push(Done { partition, rest: Some(rest.clone()), seen });
-            self.begun.push(rest);
+        if let Some(current) = &mut self.current {
+            if let Some(rest) = current.rest.take() {
+                // The rest stands in the state from now on, in place of the partition.
+                let partition = std::mem::replace(&mut current.partition, rest.clone());
+                let seen = std::mem::take(&mut current.seen);
+                self.staged.done.push(Done { partition, rest: Some(rest), seen });
+            }
+            self.begun.push(current.partition.clone());
         }
         Ok(std::mem::take(&mut self.staged))
     }
 
-    /// Throws everything since the last cut away and returns the partitions that it was read from.
+    /// Throws everything since the last cut away and returns the partitions that it was read from, the
+    /// one that was being read first: what others are read again for shall fail soon or not at all.
     pub(super) async fn discard(&mut self, reading: &Reading) -> Vec<Value> {
         let abandoned = std::mem::take(&mut self.open).into_values().map(FileWriter::abandon);
         let staged = std::mem::take(&mut self.staged);
-        let (progress, done) = (&reading.progress, staged.done.len() as u64);
+        let progress = &reading.progress;
+        // What ended at a checkpoint was never counted as a partition.
+        let done = staged.done.iter().filter(|done| done.rest.is_none()).count() as u64;
         progress.rows.subtract(staged.rows);
         progress.bytes.subtract(staged.bytes);
         progress.staged_bytes.subtract(staged.files.iter().map(|file| file.bytes).sum());
         progress.partitions_done.subtract(done);
         let mut results = futures::future::join_all(abandoned).await;
-        results.push(reading.stage.discard(&staged.files).await);
+        if !staged.files.is_empty() {
+            results.push(reading.stage.discard(&staged.files).await);
+        }
         for error in results.into_iter().filter_map(Result::err) {
             // Nothing that was left aside is ever visible; a later clean-up finds it.
             tracing::warn!(error = format!("{error:#}"), "staged files could not be removed");
         }
-        self.current = None;
-        std::mem::take(&mut self.begun)
+        let mut partitions = std::mem::take(&mut self.begun);
+        if self.current.take().is_some() {
+            partitions.rotate_right(1);
+        }
+        partitions
     }
 }

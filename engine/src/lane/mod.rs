@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use protocol::{ConfiguredStream, DynSource, Error, ErrorKind, Event, Grain, Result, Stage, Staged};
+use protocol::{ConfiguredStream, Done, DynSource, Error, ErrorKind, Event, Grain, Result, Stage, Staged};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::budget::{Budget, Share};
 use crate::conform::Conform;
-use crate::retry::Attempts;
+use crate::retry::{Attempts, Patience, interrupted};
 use crate::write::{FileSettings, Folders};
 use crate::{Stop, StreamProgress};
 use chain::Chain;
@@ -34,7 +34,7 @@ pub(crate) struct Reading {
     pub(crate) queue: Mutex<VecDeque<Value>>,
     pub(crate) grain: Grain,
     pub(crate) progress: Arc<StreamProgress>,
-    pub(crate) retries: u32,
+    pub(crate) patience: Patience,
     /// Asked for by a person or a scheduler: what is complete is committed.
     pub(crate) stop: Stop,
     /// Asked for by another lane of the stream that failed: all is thrown away.
@@ -54,6 +54,19 @@ impl Reading {
         }
     }
 
+    /// Waits before the next attempt; `false` when the sync ends.
+    async fn wait(&self, attempts: &mut Attempts, error: Error) -> Result<bool> {
+        let waited = tokio::select! {
+            waited = attempts.again(error, &self.stop, &self.progress.retries) => waited,
+            () = self.halt.requested() => return Ok(false),
+        };
+        match waited {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn ends(&self) -> bool {
         self.stop.is_requested() || self.halt.is_requested()
     }
@@ -64,6 +77,8 @@ pub(crate) struct Lane {
     reading: Arc<Reading>,
     chain: Chain,
     finished: mpsc::Sender<Staged>,
+    /// Since a failure nothing has been handed over: the next chance to is taken, however little it is.
+    is_careful: bool,
 }
 
 /// Stops the reading task when the lane does.
@@ -77,12 +92,12 @@ impl Drop for Reader {
 
 impl Lane {
     pub(crate) fn new(reading: Arc<Reading>, finished: mpsc::Sender<Staged>) -> Self {
-        Self { reading, chain: Chain::default(), finished }
+        Self { reading, chain: Chain::default(), finished, is_careful: false }
     }
 
     /// Reads until no partition is left or the sync ends.
     pub(crate) async fn run(mut self) -> Result<()> {
-        let charge = self.reading.budget.spend(self.reading.share.reserve).await;
+        let charge = self.reading.budget.reserve(self.reading.share.reserve).await;
         let result = self.work().await;
         if result.is_err() {
             self.reading.halt.request();
@@ -93,17 +108,24 @@ impl Lane {
     }
 
     async fn work(&mut self) -> Result<()> {
-        let mut attempts = Attempts::new(self.reading.retries);
+        let mut attempts = Attempts::new(self.reading.patience);
         while !self.reading.ends() {
             let partition = self.reading.next();
             let is_last = partition.is_none();
             match self.step(partition).await {
                 Ok(()) if is_last => return Ok(()),
-                Ok(()) => attempts.reset(),
+                Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => break,
                 Err(error) => {
+                    // Only what was handed over counts as getting further: a partition that was read
+                    // well and thrown away with the one that failed would start the count anew for ever.
+                    if !std::mem::replace(&mut self.is_careful, true) {
+                        attempts.reset();
+                    }
                     let partitions = self.chain.discard(&self.reading).await;
-                    attempts.again(error, &self.reading.stop, &self.reading.progress.retries).await?;
+                    if !self.reading.wait(&mut attempts, error).await? {
+                        break;
+                    }
                     self.reading.give_back(partitions);
                 }
             }
@@ -124,9 +146,10 @@ impl Lane {
         if self.is_worth_a_cut() { self.cut().await } else { Ok(()) }
     }
 
-    /// Half a file is: what a failure throws away stays small, and files stay large.
+    /// Half a file is: what a failure throws away stays small, and files stay large. After a failure
+    /// anything is.
     fn is_worth_a_cut(&self) -> bool {
-        self.chain.bytes() * 2 >= self.reading.stage.options().target_bytes
+        self.is_careful || self.chain.bytes() * 2 >= self.reading.stage.options().target_bytes
     }
 
     /// Reads one partition into the open files.
@@ -134,6 +157,28 @@ impl Lane {
         let (sender, mut parcels) = mpsc::channel(1);
         self.chain.begin(partition.clone());
         let mut reader = self.spawn(partition, sender);
+        let received = self.receive(&mut parcels).await;
+        drop(parcels);
+        if received.is_err() {
+            reader.0.abort();
+        }
+        // Also one that is aborted is waited for: it holds a connection until it is gone, and the
+        // source endures only so many.
+        let ended = (&mut reader.0).await;
+        received?;
+        let seen = match ended {
+            Ok(result) => {
+                result.map_err(|error| error.context("stream", self.reading.stream.name.clone()))?
+            }
+            // What a panic says may hold values of rows, so it is no cause that is told.
+            Err(_panic) => return Err(Error::internal("reading panicked")),
+        };
+        self.chain.finish(seen);
+        Ok(())
+    }
+
+    /// Takes what a read says until it ends.
+    async fn receive(&mut self, parcels: &mut mpsc::Receiver<Parcel>) -> Result<()> {
         loop {
             let parcel = tokio::select! {
                 biased;
@@ -141,22 +186,10 @@ impl Lane {
                 () = self.reading.halt.requested() => return Err(interrupted()),
                 parcel = parcels.recv() => parcel,
             };
-            match parcel {
-                Some(Parcel { event, charge }) => {
-                    self.take(event).await?;
-                    drop(charge);
-                }
-                None => break,
-            }
+            let Some(Parcel { event, charge }) = parcel else { return Ok(()) };
+            self.take(event).await?;
+            drop(charge);
         }
-        let seen = match (&mut reader.0).await {
-            Ok(result) => {
-                result.map_err(|error| error.context("stream", self.reading.stream.name.clone()))?
-            }
-            Err(failure) => return Err(Error::internal("reading panicked").with_source(failure)),
-        };
-        self.chain.finish(seen);
-        Ok(())
     }
 
     fn spawn(&self, partition: Value, sender: mpsc::Sender<Parcel>) -> Reader {
@@ -176,8 +209,9 @@ impl Lane {
             }
             Event::Checkpoint { rest, seen } => {
                 self.chain.checkpoint(rest, seen);
-                // Where all is committed together, files need not end at checkpoints.
-                let apart = self.reading.grain == Grain::Partition;
+                // Where all is committed together, files need not end at checkpoints, but for a
+                // failure to be got over.
+                let apart = self.reading.grain == Grain::Partition || self.is_careful;
                 if apart && self.is_worth_a_cut() { self.cut().await } else { Ok(()) }
             }
         }
@@ -187,6 +221,9 @@ impl Lane {
         let stream = || self.reading.stream.name.clone();
         let (rows, bytes) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
         let batch = self.reading.conform.apply(&batch).map_err(|error| error.context("stream", stream()))?;
+        if rows == 0 {
+            return Ok(());
+        }
         for (folder, part) in self.reading.folders.split(batch)? {
             self.chain.write(&self.reading, folder, &part).await?;
         }
@@ -200,11 +237,16 @@ impl Lane {
         if staged.files.is_empty() && staged.done.is_empty() {
             return Ok(());
         }
+        // A checkpoint that leaves what there was gets nobody further.
+        let gets_further = |done: &Done| done.rest.as_ref() != Some(&done.partition);
+        if staged.rows > 0 || staged.done.iter().any(gets_further) {
+            self.is_careful = false;
+        }
         // The committer outlives all lanes unless it failed, and then this lane is to end as well.
-        self.finished.send(staged).await.map_err(|_| interrupted())
+        if let Err(mpsc::error::SendError(staged)) = self.finished.send(staged).await {
+            self.chain.staged = staged;
+            return Err(interrupted());
+        }
+        Ok(())
     }
-}
-
-fn interrupted() -> Error {
-    Error::new(ErrorKind::Interrupted, "the sync was asked to stop")
 }

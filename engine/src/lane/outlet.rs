@@ -30,7 +30,7 @@ impl LaneOutlet {
     async fn charge(&self, event: &Event) -> Option<Charge> {
         let Event::Batch(batch) = event else { return None };
         let beyond = (batch.get_array_memory_size() as u64).saturating_sub(2 * self.share.batch_bytes);
-        if beyond == 0 { None } else { Some(self.budget.spend(beyond.min(self.share.headroom)).await) }
+        if beyond == 0 { None } else { Some(self.budget.spend_headroom(beyond).await) }
     }
 }
 

@@ -65,6 +65,7 @@ pub async fn stages<F: DestinationFixture>(fixture: &F) {
     stages::large_files_arrive_whole(fixture).await;
     stages::files_are_written_at_once(fixture).await;
     stages::what_one_process_staged_another_commits(fixture).await;
+    stages::files_may_wait_for_a_later_commit_of_their_sync(fixture).await;
 }
 
 /// Commits: numbered, repeated, late, racing.

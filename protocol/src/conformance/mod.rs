@@ -1,3 +1,4 @@
 //! What every source and destination must pass. Called by the tests of each connector.
 
 pub mod destination;
+pub mod source;

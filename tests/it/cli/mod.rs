@@ -2,5 +2,12 @@
 
 mod arguments;
 mod configuration;
+mod discover;
+mod failures;
 mod init;
-mod run;
+pub(crate) mod run;
+mod shop;
+mod signals;
+mod state;
+mod steps;
+mod sync;

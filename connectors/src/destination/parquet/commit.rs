@@ -76,8 +76,10 @@ async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) 
         Ok(adopted) => adopted,
         // A commit that was cancelled halfway may stand, and its files be where it put them.
         Err(error) => {
-            let found = head::find_commit(store, layout, commit.sequence).await?;
-            return found.map(|found| Created::by(found, commit)).ok_or(error);
+            return match head::find_commit(store, layout, commit.sequence).await? {
+                Some(found) => Ok(Created::by(found, commit)),
+                None => Err(refuse(store, target, &commit.files, error).await),
+            };
         }
     };
     let mut manifest = next(store, target, commit, adopted, known.head.as_deref()).await?;
@@ -88,8 +90,16 @@ async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) 
     match fate {
         Fate::Created => Ok(Created::Mine(Box::new(manifest))),
         Fate::Found(found) => Ok(Created::by(*found, commit)),
-        Fate::Refused(error) => Err(error),
+        Fate::Refused(error) => Err(refuse(store, target, &commit.files, error).await),
     }
+}
+
+/// Removes the files of a commit that can't be made, where it is not going to be repeated.
+async fn refuse(store: &Store, target: &Target, files: &[StagedFile], error: Error) -> Error {
+    if !error.kind().is_retryable() {
+        discard(store, target, files).await;
+    }
+    error
 }
 
 /// Carries out a commit that stands.
@@ -121,14 +131,19 @@ async fn give_up(store: &Store, target: &Target, commit: &Commit, winner: &Manif
     let taken: HashSet<&str> = winner.files.iter().map(|file| file.path.as_str()).collect();
     let mine: Vec<StagedFile> =
         commit.files.iter().filter(|file| !taken.contains(file.path.as_str())).cloned().collect();
-    if let Err(error) = store.discard(&target.layout, &mine).await {
+    discard(store, target, &mine).await;
+    conflict(target, commit)
+}
+
+/// Removes staged files on the way to a failure that says more than what fails here.
+async fn discard(store: &Store, target: &Target, files: &[StagedFile]) {
+    if let Err(error) = store.discard(&target.layout, files).await {
         tracing::warn!(
-            target = target.layout.target,
+            target_name = target.layout.target,
             error = format!("{error:#}"),
-            "files of a commit that came too late were not removed"
+            "files of a commit that was not made could not be removed"
         );
     }
-    conflict(target, commit)
 }
 
 fn conflict(target: &Target, commit: &Commit) -> Error {
@@ -152,8 +167,8 @@ async fn settle_creation(store: &Store, target: &Target, commit: &Commit, docume
         // The key exists, or the answer was lost: what is there says whose it is.
         match (head::find_commit(store, layout, commit.sequence).await, result) {
             (Ok(Some(found)), _) => return Ok(Fate::Found(Box::new(found))),
-            (_, Err(error)) if !error.kind().is_retryable() => return Ok(Fate::Refused(error)),
-            (Err(error), _) => return Err(error),
+            (Ok(None), Err(error)) if !error.kind().is_retryable() => return Ok(Fate::Refused(error)),
+            (Err(_), Err(error)) | (Err(error), Ok(_)) => return Err(error),
             (Ok(None), result) => {
                 attempt += 1;
                 if attempt == ATTEMPTS {

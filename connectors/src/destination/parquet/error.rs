@@ -65,6 +65,7 @@ pub(super) fn file(action: &str, path: &Path, error: io::Error) -> Error {
             Some("make room; nothing of the sync is visible yet, running it again is safe"),
         ),
         io::ErrorKind::ReadOnlyFilesystem => (ErrorKind::Storage, Some("mount the file system writable")),
+        io::ErrorKind::NotFound => (ErrorKind::Config, None),
         io::ErrorKind::NotADirectory
         | io::ErrorKind::IsADirectory
         | io::ErrorKind::InvalidFilename

@@ -16,6 +16,8 @@ use super::target::{Known, Target};
 
 /// Times that another process may commit while this one looks.
 const ATTEMPTS: usize = 8;
+/// Files that are removed together, at least.
+const REMOVED_AT_ONCE: usize = 1_000;
 /// Files that a message names.
 const NAMED: usize = 3;
 
@@ -69,17 +71,21 @@ pub(super) async fn carry_out(
 
 async fn remove_void(store: &Store, layout: &Layout, manifest: &Manifest) -> Result<()> {
     let Some(voids) = manifest.voids else { return Ok(()) };
+    let mut removed = Vec::new();
     let kept: HashSet<&str> = manifest.files.iter().map(|file| file.path.as_str()).collect();
     let mut commits = std::pin::pin!(head::commits(store, layout, voids.first, voids.last));
     while let Some(mut commit) = commits.try_next().await? {
         commit.files.retain(|file| !kept.contains(file.path.as_str()));
         if !commit.is_visible() {
             store.discard(layout, &commit.files).await?;
-        } else if voids.what == Void::Generation && !commit.files.is_empty() {
-            store.remove(commit.files.iter().map(|file| layout.file(&file.path)).collect()).await?;
+        } else if voids.what == Void::Generation {
+            removed.extend(commit.files.iter().map(|file| layout.file(&file.path)));
+        }
+        if removed.len() >= REMOVED_AT_ONCE {
+            store.remove(std::mem::take(&mut removed)).await?;
         }
     }
-    Ok(())
+    if removed.is_empty() { Ok(()) } else { store.remove(removed).await }
 }
 
 fn gone(store: &Store, layout: &Layout, manifest: &Manifest, lost: &[String]) -> Error {

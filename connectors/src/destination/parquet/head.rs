@@ -105,7 +105,7 @@ pub(super) async fn write_hint(store: &Store, layout: &Layout, manifest: &Manife
     let hint = Hint { sequence: manifest.sequence, id: manifest.id };
     let json = serde_json::to_vec(&hint).expect("a number and an id serialise");
     if let Err(error) = store.replace(&layout.head(), json.into()).await {
-        tracing::warn!(target = layout.target, error = format!("{error:#}"), "the hint was not written");
+        tracing::warn!(target_name = layout.target, error = format!("{error:#}"), "the hint was not written");
     }
 }
 

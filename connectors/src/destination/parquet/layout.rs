@@ -138,7 +138,8 @@ pub(super) fn segment(name: &str) -> String {
     out
 }
 
-/// A Hive-style folder, `name=value`, with both halves escaped as Hive, Spark and DuckDB read them.
+/// A Hive-style folder, `name=value`, with both halves escaped as Hive, Spark and Arrow read them;
+/// DuckDB does so with the value.
 fn hive_segment(folder: &str) -> String {
     let Some((name, value)) = folder.split_once('=') else { return segment(folder) };
     let mut out = segment(name);

@@ -27,7 +27,11 @@ pub(super) async fn prepare(
         parquet.proven.get_or_try_init(|| probe::conditional_create(store, &target.layout)).await?;
     }
     if let Err(error) = sweep(store, &target, &known).await {
-        tracing::warn!(target = stream.target, error = format!("{error:#}"), "the stage was not cleaned up");
+        tracing::warn!(
+            target_name = stream.target,
+            error = format!("{error:#}"),
+            "the stage was not cleaned up"
+        );
     }
     let (schema, changes) = join_schemas(&known, stream, schema)?;
     let head = known.head();
@@ -48,6 +52,9 @@ async fn refuse_leftovers(store: &Store, target: &Target) -> Result<()> {
 }
 
 async fn sweep(store: &Store, target: &Target, known: &Known) -> Result<()> {
+    if !store.can_sweep() {
+        return Ok(());
+    }
     let Some(head) = &known.head else { return store.sweep(&target.layout, Sweep::default()).await };
     let pending = if head.is_visible() {
         Vec::new()

@@ -205,7 +205,8 @@ impl<'de> Deserialize<'de> for Hosts {
     }
 }
 
-/// A file, or those that this machine trusts.
+/// A file, or those that this machine trusts: the configuration's reader resolves paths, and leaves the
+/// word alone.
 fn authorities(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "anyOf": [{ "const": "system" }, { "type": "string", "format": "path" }, { "type": "null" }] })
 }

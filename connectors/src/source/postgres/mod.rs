@@ -74,6 +74,12 @@ impl Source for Postgres {
         let answer = client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await;
         answer.map_err(|error| failed("could not begin", &error))?;
         let relations = discover::relations(&client, filter, self.schemas.as_deref()).await?;
+        for name in filter.patterns.iter().filter(|pattern| !pattern.contains('*')) {
+            if !relations.iter().any(|relation| relation.stream_name() == *name) {
+                // Says whether it is missing, misspelt or forbidden.
+                discover::relation(&client, name).await?;
+            }
+        }
         client.close().await;
         Ok(Catalog::new(relations.iter().map(discover::stream)))
     }

@@ -12,7 +12,7 @@ use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{Partition, Table};
 use super::session::Turn;
-use super::snapshot::{SAVE, lost, named};
+use super::snapshot::{SAVE, named};
 use super::{Postgres, discover};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
@@ -53,11 +53,22 @@ pub(super) async fn read(
                 if error.kind() == ErrorKind::Stale {
                     source.sessions.retire(id).await;
                 } else if error.kind().is_retryable() && source.sessions.is_lost(id) {
-                    return Err(lost().with_source(error));
+                    return Err(lost_by(&error));
                 }
             }
             Err(error)
         }
+    }
+}
+
+/// What broke the session that kept the snapshot: it says more than that the snapshot is gone.
+fn lost_by(error: &Error) -> Error {
+    let message = format!("{}; the snapshot is gone with its session", error.message());
+    let pairs = error.context_pairs().iter().cloned();
+    let lost = pairs.fold(stale(&message), |lost, (key, value)| lost.context(key, value));
+    match error.advice() {
+        Some(advice) => lost.hint(advice),
+        None => lost,
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) fn unfinished(sync: SyncId) -> StreamState {
         sync,
         fingerprint: "conformance".into(),
         mode: "full_refresh".into(),
+        max_in_flight: None,
         next,
         remaining: vec![json!("a partition")],
     };

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 
 use super::DestinationFixture;
 use super::process::{Process, read, sees, stream};
-use crate::{StagedFile, WriteMode};
+use crate::{ConfiguredStream, StagedFile, WriteMode};
 
 /// Rows of a file that does not fit into a writer's memory at once.
 const MANY: i64 = 4_000_000;
@@ -79,28 +79,49 @@ pub(super) async fn files_are_written_at_once<F: DestinationFixture>(fixture: &F
     sees(fixture, &stream, &(0..WRITERS).collect::<Vec<_>>(), "of files written at once").await;
 }
 
+/// Stages a file in a process that ends well, and returns it as what it printed.
+async fn handed_over<F: DestinationFixture>(fixture: &F, stream: &ConfiguredStream, id: i64) -> String {
+    let reader = Process::start(fixture, stream).await;
+    let file = reader.stage(fixture, &[id]).await;
+    serde_json::to_string(&file).expect("a staged file serialises")
+}
+
+fn received(printed: &[String]) -> Vec<StagedFile> {
+    printed.iter().map(|json| serde_json::from_str(json).expect("a staged file comes back")).collect()
+}
+
+/// A scheduler runs `read` for each partition of a plan, then `commit`.
 pub(super) async fn what_one_process_staged_another_commits<F: DestinationFixture>(fixture: &F) {
     let stream = stream("handover", WriteMode::Append);
-    let mut planner = Process::start(fixture, &stream).await;
-    let sync = planner.sync;
-    let plan = planner.part(vec![]);
-    planner.apply(&plan).await.expect("the plan is committed");
-    drop(planner);
-
-    let mut handed_over = Vec::new();
-    for id in 1..=3 {
-        let reader = Process::start(fixture, &stream).await;
-        let file = reader.stage(fixture, &[id]).await;
-        handed_over.push(serde_json::to_string(&file).expect("a staged file serialises"));
-    }
-    // In two commits: the second takes files that were staged before the first.
-    let (one, two) = handed_over.split_at(1);
-    for (files, ends) in [(one, false), (two, true)] {
-        let files = files.iter().map(|json| serde_json::from_str(json).expect("and comes back")).collect();
+    let mut expected = Vec::new();
+    for round in 1..=2 {
+        let mut printed = Vec::new();
+        for id in [round * 10, round * 10 + 1, round * 10 + 2] {
+            printed.push(handed_over(fixture, &stream, id).await);
+            expected.push(id);
+        }
         let mut committer = Process::start(fixture, &stream).await;
-        committer.sync = sync;
-        let commit = if ends { committer.commit(files) } else { committer.part(files) };
-        committer.apply(&commit).await.expect("files of another process are committed");
+        let commit = committer.commit(received(&printed));
+        committer.apply(&commit).await.expect("files of other processes are committed");
+        sees(fixture, &stream, &expected, "of files that other processes staged").await;
     }
-    sees(fixture, &stream, &[1, 2, 3], "of files that other processes staged").await;
+}
+
+/// The second commit of a sync takes files that were staged before the first.
+pub(super) async fn files_may_wait_for_a_later_commit_of_their_sync<F: DestinationFixture>(fixture: &F) {
+    let stream = stream("waiting", WriteMode::Append);
+    let mut printed = Vec::new();
+    for id in 1..=3 {
+        printed.push(handed_over(fixture, &stream, id).await);
+    }
+    let (one, two) = printed.split_at(1);
+    let mut first = Process::start(fixture, &stream).await;
+    let part = first.part(received(one));
+    first.apply(&part).await.expect("a part is committed");
+    let mut second = Process::start(fixture, &stream).await;
+    second.sync = first.sync;
+    drop(first);
+    let commit = second.commit(received(two));
+    second.apply(&commit).await.expect("the rest is committed");
+    sees(fixture, &stream, &[1, 2, 3], "of files that waited for their commit").await;
 }

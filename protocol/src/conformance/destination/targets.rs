@@ -11,7 +11,7 @@ use super::process::{Process, head, named_stream, schema, sees, stream};
 use crate::{Change, Commit, ConfiguredStream, Destination, DriftPolicy, ErrorKind, WriteMode};
 
 /// Names that end in the same random text: each is a target of its own, or refused.
-const HOSTILE: [&str; 24] = [
+const HOSTILE: [&str; 25] = [
     "..",
     "../",
     "./",
@@ -36,6 +36,7 @@ const HOSTILE: [&str; 24] = [
     "é",
     "\u{202e}abc",
     "🦀",
+    "nul\0",
 ];
 
 pub(super) async fn a_target_belongs_to_one_connection<F: DestinationFixture>(fixture: &F) {

@@ -60,7 +60,7 @@ impl LocalWriter {
         temp: String,
         place: PathBuf,
     ) -> Result<Box<dyn StagedWriter>> {
-        let part = place.with_extension("parquet.part");
+        let part = place.with_extension("part");
         let created = part.clone();
         let file = blocking(move || {
             File::create_new(&created).map_err(|error| error::file("can't create", &created, error))

@@ -19,6 +19,10 @@ use crate::destination::parquet::{error, stage};
 /// Start of the name of a file that becomes something else by a link or a rename.
 pub(super) const TEMPORARY: &str = ".tmp-";
 
+/// End of the name of a file that is finished and waits: no reader takes it for data, not even one that
+/// reads every folder.
+pub(super) const STAGED: &str = ".staged";
+
 /// A local directory.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Directory {
@@ -144,7 +148,9 @@ impl Directory {
         let folder = self.path(&layout.stage());
         let run = run.clone();
         let name = blocking(move || run.open(&folder)).await?;
-        let temp = format!("{name}/{}.parquet", Uuid::now_v7().simple());
+        // The same sequence and random number as the file will be seen by.
+        let file = path.rsplit('/').next().unwrap_or(&path);
+        let temp = format!("{name}/{}{STAGED}", file.strip_suffix(".parquet").unwrap_or(file));
         let place = self.path(&format!("{}/{temp}", layout.stage()));
         stage::local::LocalWriter::create(path, temp, place).await
     }

@@ -91,7 +91,7 @@ impl Store {
         }
     }
 
-    /// Whether a file for which `wanted` holds lies somewhere below a folder.
+    /// Whether a file for which `wanted` holds lies somewhere below a folder, as far as one can look.
     pub(super) async fn any_below(&self, folder: &str, wanted: fn(&str) -> bool) -> Result<bool> {
         match self {
             Self::Directory(store) => store.any_below(folder, wanted).await,
@@ -154,6 +154,11 @@ impl Store {
             Self::Directory(store) => store.discard(layout, files).await,
             Self::Objects(store) => store.discard(layout, files).await,
         }
+    }
+
+    /// Whether [`Store::sweep`] does anything.
+    pub(super) fn can_sweep(&self) -> bool {
+        matches!(self, Self::Directory(_))
     }
 
     /// Removes what processes that ended left aside. Object stores don't list unfinished uploads to

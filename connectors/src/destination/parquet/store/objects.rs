@@ -19,6 +19,8 @@ use crate::destination::parquet::{error, stage};
 
 /// Requests for different files at once.
 const PARALLEL: usize = 16;
+/// Most objects that are looked at to find one of ours: others may have put millions there.
+const MOST_LOOKED_AT: usize = 10_000;
 /// Attempts to complete an upload that another process may be completing.
 const COMPLETE_ATTEMPTS: u32 = 4;
 
@@ -134,7 +136,7 @@ impl Objects {
     }
 
     pub(super) async fn any_below(&self, folder: &str, wanted: fn(&str) -> bool) -> Result<bool> {
-        let objects = self.store.list(Some(&self.location(folder)?));
+        let objects = self.store.list(Some(&self.location(folder)?)).take(MOST_LOOKED_AT);
         let found = objects.try_filter(|object| {
             let wanted = object.location.filename().is_some_and(wanted);
             async move { wanted }

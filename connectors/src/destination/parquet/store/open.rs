@@ -4,7 +4,7 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
@@ -151,14 +151,17 @@ fn s3(config: &Config, bucket: &str, client: ClientOptions) -> Result<AmazonS3Bu
     if let Some(endpoint) = endpoint {
         let (endpoint, plain) = checked_endpoint(&endpoint, config.allow_http)?;
         http = plain;
-        builder = builder.with_endpoint(if path_style {
+        let address = if path_style {
             String::from(endpoint).trim_end_matches('/').to_owned()
         } else {
             virtual_host(&endpoint, bucket)
-        });
+        };
+        // The more special of two keys: the environment may have set either.
+        builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, address);
     }
     Ok(builder
         .with_bucket_name(bucket)
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_virtual_hosted_style_request(!path_style)
         .with_client_options(client.with_allow_http(http))
         .with_retry(retries()))
@@ -326,6 +329,27 @@ mod tests {
         assert!(
             refusal(json!({ "url": "gs://b", "endpoint": "https://x" })).message().contains("`endpoint`")
         );
+    }
+
+    #[test]
+    fn a_ca_file_holds_certificates() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        for content in [None, Some(""), Some("no certificate")] {
+            if let Some(content) = content {
+                std::fs::write(&path, content).unwrap();
+            }
+            let error = refusal(json!({ "url": "s3://b", "ca_file": path }));
+            assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+            assert!(error.message().contains("`ca_file`"), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn time_outs_are_neither_nothing_nor_endless() {
+        for (name, period) in [("connect_timeout", "0s"), ("request_timeout", "2h")] {
+            assert!(refusal(json!({ "url": "s3://b", name: period })).message().contains(name));
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! The folder that one process stages its files in, and the lock that says it still runs.
+//! The folder that one process stages its files in, the lock that says it still runs, and the mark that
+//! says it ended well and left files for another to commit.
 //!
-//! The lock is a courtesy: it keeps another process's clean-up from taking away work that goes on.
-//! Safety never rests on it, see [`Directory::adopt`](super::Directory).
+//! Both are a courtesy: they keep another process's clean-up from taking away work that goes on or is
+//! handed over. Safety never rests on them, see [`Directory::adopt`](super::Directory).
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -11,15 +12,18 @@ use protocol::Result;
 use uuid::Uuid;
 
 use super::blocking::{make_dir, remove_file};
+use super::directory::STAGED;
 use crate::destination::parquet::error;
 
 /// Start of the names of such folders.
 pub(super) const PREFIX: &str = "run-";
 /// Name of the lock in the folder.
 const LOCK: &str = "lock";
+/// Name of the mark in the folder.
+const HANDED_OVER: &str = "handed-over";
 
-/// A process's own folder in a target's stage folder. Made when the first file is staged; removed
-/// with the last reference where it is empty by then.
+/// A process's own folder in a target's stage folder. Made when the first file is staged. With the
+/// last reference it is removed where it is empty, and marked where finished files wait.
 #[derive(Debug, Clone, Default)]
 pub(in super::super) struct Run(Arc<Mutex<Option<Open>>>);
 
@@ -59,27 +63,32 @@ impl Run {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // Best effort: what stays is swept when the lock is free. Fails while files wait there.
-        let empty = fs::read_dir(&self.folder)
-            .is_ok_and(|entries| entries.flatten().all(|entry| entry.file_name() == LOCK));
-        if empty {
+        // Best effort: a folder that stays without a mark is taken for one of a process that was killed.
+        let Ok(names) = super::blocking::names(&self.folder) else { return };
+        if names.iter().any(|name| name.ends_with(STAGED)) {
+            let _ = File::create(self.folder.join(HANDED_OVER));
+        } else if names.iter().all(|name| name == LOCK) {
             let _ = fs::remove_file(self.folder.join(LOCK));
             let _ = fs::remove_dir(&self.folder);
         }
     }
 }
 
-/// The lock of a run that ended; `None` while it goes on.
+/// The folder of a process that ended.
 pub(super) struct Ended {
     folder: PathBuf,
+    /// Whether it ended well, so that others may know its finished files.
+    pub(super) handed_over: bool,
     _lock: File,
 }
 
 impl Ended {
+    /// `None` while the process goes on.
     pub(super) fn of(folder: PathBuf) -> Option<Self> {
         let lock = File::open(folder.join(LOCK)).ok()?;
         lock.try_lock().ok()?;
-        Some(Self { folder, _lock: lock })
+        let handed_over = folder.join(HANDED_OVER).exists();
+        Some(Self { folder, handed_over, _lock: lock })
     }
 
     /// Removes the files for which `garbage` holds, and the folder once it is empty.
@@ -87,7 +96,7 @@ impl Ended {
         let mut empty = true;
         for name in super::blocking::names(&self.folder)? {
             let path = self.folder.join(&name);
-            if name == LOCK {
+            if name == LOCK || name == HANDED_OVER {
                 continue;
             }
             if garbage(&name, &path) {
@@ -97,6 +106,7 @@ impl Ended {
             }
         }
         if empty {
+            remove_file(&self.folder.join(HANDED_OVER))?;
             remove_file(&self.folder.join(LOCK))?;
             // Somebody else may have been faster.
             let _ = fs::remove_dir(&self.folder);

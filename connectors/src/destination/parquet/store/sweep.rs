@@ -3,7 +3,8 @@
 //! | left | removed |
 //! |---|---|
 //! | a file that was being written | once its process has ended |
-//! | a finished file, known to nobody or to a scheduler that ran `read` | once its process has ended and no sync is unfinished, or a week has passed |
+//! | a finished file of a process that was killed: nobody knows it | at once |
+//! | a finished file of one that ended well: a scheduler may know it | once a commit came after it and no sync is unfinished, or after a week |
 //! | a file that a commit took, with a sequence up to the head's | unless the head's sync keeps it for its end |
 //! | a temporary file of a metadata write | after a week |
 
@@ -16,7 +17,7 @@ use protocol::{Result, StagedFile};
 
 use super::Directory;
 use super::blocking::{blocking, names, remove_file};
-use super::directory::{Placement, TEMPORARY};
+use super::directory::{Placement, STAGED, TEMPORARY};
 use super::run::{Ended, PREFIX};
 use crate::destination::parquet::error;
 use crate::destination::parquet::layout::{Layout, metadata_root};
@@ -84,14 +85,13 @@ impl Directory {
             for name in names(&stage)? {
                 let path = stage.join(&name);
                 if name.starts_with(PREFIX) {
-                    if let Some(ended) = Ended::of(path) {
-                        ended.clear(|name, path| {
-                            !name.ends_with(".parquet") || !sweep.unfinished || is_old(path)
-                        })?;
-                    }
-                } else if taken_by(&name).is_some_and(|sequence| sequence <= sweep.sequence)
-                    && !pending.contains(&name)
-                {
+                    let Some(ended) = Ended::of(path) else { continue };
+                    let handed_over = ended.handed_over;
+                    ended.clear(|name, path| {
+                        let outdated = is_before(name, sweep.sequence) && !sweep.unfinished;
+                        !name.ends_with(STAGED) || !handed_over || outdated || is_old(path)
+                    })?;
+                } else if is_before(&name, sweep.sequence) && !pending.contains(&name) {
                     remove_file(&path)?;
                 }
             }
@@ -109,9 +109,10 @@ impl Directory {
     }
 }
 
-/// The commit that adopted a staged file of that name.
-fn taken_by(name: &str) -> Option<u64> {
-    name.strip_suffix(".parquet")?.split_once('-')?.0.parse().ok()
+/// Whether a staged file of that name was meant for a commit up to `sequence`.
+fn is_before(name: &str, sequence: u64) -> bool {
+    let meant_for = name.strip_suffix(STAGED).and_then(|name| name.split_once('-')?.0.parse().ok());
+    meant_for.is_some_and(|meant_for: u64| meant_for <= sequence)
 }
 
 fn is_old(path: &Path) -> bool {

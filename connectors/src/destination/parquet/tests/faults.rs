@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use protocol::{Destination, ErrorKind, WriteMode};
+use protocol::{Commit, Destination, ErrorKind, WriteMode};
 
 use super::bench::{InMemory, Process, refused, rows};
 use super::memory::{Call, Creates, Fault, Memory};
@@ -31,11 +31,6 @@ async fn a_commit_whose_answer_is_lost_stands() {
 async fn a_commit_that_did_not_arrive_is_sent_again() {
     let place = InMemory::new();
     let mut process = Process::start(place.destination()).await;
-    for fault in [Fault::Unavailable, Fault::Busy] {
-        place.0.fail(Call::Put, "manifest", fault, 2);
-    }
-    // Four attempts: the fifth call would be too late.
-    place.0.heal();
     place.0.fail(Call::Put, "manifest", Fault::Unavailable, 2);
     process.load(&[1]).await;
     place.0.fail(Call::Put, "manifest", Fault::Busy, 3);
@@ -60,16 +55,29 @@ async fn files_of_a_commit_without_an_answer_are_kept_and_it_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_refused_commit_lets_its_files_be_discarded() {
+async fn a_refused_commit_removes_its_files() {
     let place = InMemory::new();
     let mut process = Process::start(place.destination()).await;
-    let file = process.stage(&[1]).await.unwrap();
-    let commit = process.next(vec![file.clone()]);
-    place.0.fail(Call::Put, "manifest", Fault::Forbidden, 9);
+    let commit = process.next(vec![process.stage(&[1]).await.unwrap()]);
+    place.0.fail(Call::Put, "manifest", Fault::Forbidden, 1);
     let error = refused(process.commit(&commit).await);
     assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}");
-    process.prepared.stage.discard(&[file]).await.unwrap();
+    assert_eq!(place.0.open_uploads(), 0);
     assert_eq!(place.destination().head("public.orders").await.unwrap().sequence, 0);
+}
+
+#[tokio::test]
+async fn a_refusal_that_can_t_be_looked_into_keeps_the_files() {
+    let place = InMemory::new();
+    let mut process = Process::start(place.destination()).await;
+    let commit = process.next(vec![process.stage(&[1]).await.unwrap()]);
+    // Credentials that expire after a first attempt took effect look like this.
+    place.0.fail(Call::Put, "manifest", Fault::Forbidden, 1);
+    place.0.fail(Call::Get, "manifest", Fault::Forbidden, 1);
+    let error = refused(process.commit(&commit).await);
+    assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}");
+    refused(process.prepared.stage.discard(&commit.files).await);
+    assert_eq!(place.0.open_uploads(), 1);
 }
 
 #[tokio::test]
@@ -178,6 +186,45 @@ async fn parts_that_fail_fail_the_file() {
     let error = refused(process.stage(&[1]).await);
     assert_eq!(error.kind(), ErrorKind::Transient, "{error:?}");
     assert!(error.message().contains("memory://lake/public.orders/"), "{error:?}");
+}
+
+#[tokio::test]
+async fn no_upload_stays_open_that_can_be_aborted() {
+    let place = InMemory::new();
+    let open = || place.0.open_uploads();
+    let mut process = Process::start(place.destination()).await;
+    let discarded = process.stage(&[1]).await.unwrap();
+    assert_eq!(open(), 1);
+    process.prepared.stage.discard(&[discarded]).await.unwrap();
+    assert_eq!(open(), 0, "after a file was discarded");
+
+    let mut abandoned = process.prepared.stage.create(None).await.unwrap();
+    abandoned.write("1\n".into()).await.unwrap();
+    abandoned.abandon().await.unwrap();
+    assert_eq!(open(), 0, "after a file was abandoned");
+
+    drop(process.prepared.stage.create(None).await.unwrap());
+    tokio::task::yield_now().await;
+    assert_eq!(open(), 0, "after a file was dropped");
+
+    let late = process.next(vec![process.stage(&[1]).await.unwrap()]);
+    Process::start(place.destination()).await.load(&[2]).await;
+    refused(process.commit(&late).await);
+    assert_eq!(open(), 0, "after a commit that was too late");
+
+    let mut given_up = Process::started(place.destination(), WriteMode::Overwrite).await.unwrap();
+    let file = given_up.stage(&[3]).await.unwrap();
+    let part = Commit { ends_sync: false, ..given_up.next(vec![file]) };
+    given_up.commit(&part).await.unwrap();
+    assert_eq!(open(), 1, "while an overwrite waits for its end");
+    Process::started(place.destination(), WriteMode::Append).await.unwrap().load(&[4]).await;
+    assert_eq!(open(), 0, "after an overwrite was given up");
+
+    place.destination().check().await.unwrap();
+    place.0.fail(Call::Put, "probe-", Fault::Forbidden, 1);
+    refused(place.destination().check().await);
+    assert_eq!(open(), 0, "after checks");
+    assert_eq!(seen(&place).await, [2, 4]);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A local directory: the conformance suite, and what processes leave in the stage folder.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use protocol::conformance::destination;
@@ -22,7 +23,7 @@ async fn conforms_in_memory() {
 /// Files in the stage folder, without locks.
 fn staged(place: &Directory) -> Vec<String> {
     let files = tree(&place.path().join("_tidegate/public.orders/stage"));
-    files.into_iter().filter(|file| !file.ends_with("lock")).collect()
+    files.into_iter().filter(|file| !file.ends_with("/lock") && !file.ends_with("/handed-over")).collect()
 }
 
 fn seen(place: &Directory) -> Vec<i64> {
@@ -35,8 +36,14 @@ fn seen(place: &Directory) -> Vec<i64> {
 
 fn unfinished(sync: SyncId) -> StreamState {
     let next = Versioned { source: "test".into(), version: 1, value: json!(1) };
-    let unfinished =
-        Unfinished { sync, fingerprint: String::new(), mode: "test".into(), next, remaining: vec![json!(1)] };
+    let unfinished = Unfinished {
+        sync,
+        fingerprint: String::new(),
+        mode: "test".into(),
+        max_in_flight: None,
+        next,
+        remaining: vec![json!(1)],
+    };
     StreamState { source: None, unfinished: Some(unfinished) }
 }
 
@@ -55,7 +62,7 @@ async fn what_a_running_process_staged_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_an_ended_process_staged_is_removed_once_no_sync_is_unfinished() {
+async fn what_is_handed_over_is_kept_while_a_sync_is_unfinished() {
     let place = Directory::new();
     let mut ended = Process::start(place.destination().await).await;
     let plan = protocol::Commit { ends_sync: false, state: unfinished(ended.sync), ..ended.next(vec![]) };
@@ -74,6 +81,42 @@ async fn what_an_ended_process_staged_is_removed_once_no_sync_is_unfinished() {
     Process::start(place.destination().await).await;
     assert_eq!(staged(&place), Vec::<String>::new());
     assert_eq!(seen(&place), [2]);
+}
+
+#[tokio::test]
+async fn what_is_handed_over_is_kept_until_a_commit_comes_after_it() {
+    let place = Directory::new();
+    Process::start(place.destination().await).await.stage(&[1]).await.unwrap();
+    let mut next = Process::start(place.destination().await).await;
+    assert_eq!(staged(&place).len(), 1, "another process may commit it: {:?}", staged(&place));
+    next.load(&[2]).await;
+    Process::start(place.destination().await).await;
+    assert_eq!(staged(&place), Vec::<String>::new());
+    assert_eq!(seen(&place), [2]);
+}
+
+/// Runs in a process of its own, started by the test below, and is killed.
+#[tokio::test]
+#[ignore = "kills its process"]
+async fn stages_and_is_killed() {
+    let folder = std::env::var("PARQUET_TEST_FOLDER").unwrap();
+    let process = Process::start(opened(json!({ "url": folder })).await.unwrap()).await;
+    process.stage(&[1]).await.unwrap();
+    let mut open = process.prepared.stage.create(None).await.unwrap();
+    open.write("half".into()).await.unwrap();
+    std::process::abort();
+}
+
+#[tokio::test]
+async fn what_a_killed_process_staged_is_removed_at_once() {
+    let place = Directory::new();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", "destination::parquet::tests::local::stages_and_is_killed"]);
+    let killed = child.env("PARQUET_TEST_FOLDER", place.path()).output().unwrap();
+    assert!(!killed.status.success());
+    assert_eq!(staged(&place).len(), 2, "{:?} {killed:?}", staged(&place));
+    Process::start(place.destination().await).await;
+    assert_eq!(tree(place.path()), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! An object store in memory that answers as S3 does, and fails when it is told to.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
@@ -53,6 +54,8 @@ pub(super) enum Creates {
 pub(super) struct Memory {
     pub(super) inner: InMemory,
     pub(super) creates: Creates,
+    /// Uploads that are neither completed nor aborted.
+    uploads: Mutex<BTreeSet<MultipartId>>,
     /// Calls on keys that contain the text fail, each as often as it says.
     faults: Mutex<Vec<(Call, &'static str, Fault, usize)>>,
 }
@@ -64,6 +67,11 @@ impl Memory {
 
     pub(super) fn fail(&self, call: Call, key: &'static str, fault: Fault, times: usize) {
         self.faults.lock().unwrap().push((call, key, fault, times));
+    }
+
+    /// How many uploads are open: each costs money until it is aborted.
+    pub(super) fn open_uploads(&self) -> usize {
+        self.uploads.lock().unwrap().len()
     }
 
     /// Ends all faults.
@@ -179,7 +187,9 @@ fn no_such_upload<T>(path: &Path, result: Result<T>) -> Result<T> {
 #[async_trait]
 impl MultipartStore for Memory {
     async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
-        self.inner.create_multipart(path).await
+        let id = self.inner.create_multipart(path).await?;
+        self.uploads.lock().unwrap().insert(id.clone());
+        Ok(id)
     }
 
     async fn put_part(
@@ -199,12 +209,17 @@ impl MultipartStore for Memory {
         id: &MultipartId,
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
-        let completed =
-            self.with_fault(Call::Complete, path, self.inner.complete_multipart(path, id, parts)).await;
+        let complete = async {
+            let completed = self.inner.complete_multipart(path, id, parts).await?;
+            self.uploads.lock().unwrap().remove(id);
+            Ok(completed)
+        };
+        let completed = self.with_fault(Call::Complete, path, complete).await;
         no_such_upload(path, completed)
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
+        self.uploads.lock().unwrap().remove(id);
         no_such_upload(path, self.inner.abort_multipart(path, id).await)
     }
 }

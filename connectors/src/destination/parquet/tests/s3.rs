@@ -1,19 +1,23 @@
 //! A real S3 server: the conformance suite, rights and addresses.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
 use lab::s3::{Bucket, S3};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use protocol::conformance::destination::{self, DestinationFixture};
-use protocol::{Destination, ErrorKind, Result, WriteMode};
+use protocol::{CommitId, Destination, ErrorKind, Result, WriteMode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::bench::{Process, encoded, keys, opened, refused, rows};
-use crate::destination::parquet::Parquet;
-use crate::destination::parquet::layout::segment;
+use crate::destination::parquet::layout::{Layout, segment};
+use crate::destination::parquet::manifest::{Manifest, Parent};
+use crate::destination::parquet::store::Creation;
+use crate::destination::parquet::{Parquet, head};
 
 struct Place {
     bucket: Bucket,
@@ -111,6 +115,104 @@ async fn a_missing_bucket_is_a_mistake_in_the_configuration() {
         assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
         assert!(error.message().contains("the bucket does not exist"), "{error:?}");
     }
+}
+
+/// The second commit of `public.orders` as a process leaves it that is killed right after the manifest.
+async fn killed_after_the_manifest(place: &Place) -> (Parquet, Layout, Manifest) {
+    let parquet = place.open().await.unwrap();
+    let mut process = Process::start(place.open().await.unwrap()).await;
+    process.load(&[1]).await;
+    let files = vec![process.stage(&[2]).await.unwrap(), process.stage(&[3, 4]).await.unwrap()];
+    let layout = Layout::new("public.orders").unwrap();
+    let before = head::commit(&parquet.store, &layout, 1).await.unwrap();
+    let parent = Some(Parent { sequence: 1, sha256: before.checksum.clone() });
+    let mut manifest = Manifest { sequence: 2, parent, id: CommitId::new(), files, ..before };
+    let document = manifest.seal().unwrap();
+    parquet.store.create(&layout.manifest(2), document).await.unwrap();
+    (parquet, layout, manifest)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_roll_one_commit_forward_at_once() {
+    let place = Place::new();
+    killed_after_the_manifest(&place).await;
+    assert_eq!(place.read("public.orders").await, [1]);
+    let starts = (0..4).map(|_| async { Process::start(place.open().await.unwrap()).await });
+    for process in futures::future::join_all(starts).await {
+        assert_eq!(process.prepared.head.sequence, 2);
+    }
+    let mut seen = place.read("public.orders").await;
+    seen.sort_unstable();
+    assert_eq!(seen, [1, 2, 3, 4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_a_rule_of_the_bucket_aborted_are_named() {
+    let place = Place::new();
+    let (parquet, layout, manifest) = killed_after_the_manifest(&place).await;
+    let lost = &manifest.files[1];
+    parquet.store.discard(&layout, std::slice::from_ref(lost)).await.unwrap();
+    let error = refused(Process::started(parquet, WriteMode::Append).await);
+    assert_eq!(error.kind(), ErrorKind::Data, "{error:?}");
+    assert!(error.message().contains(&lost.path) && error.message().contains("with 2 rows"), "{error:?}");
+    assert_eq!(place.open().await.unwrap().head("public.orders").await.unwrap().sequence, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_head_is_found_behind_many_commits() {
+    const MANY: u64 = 1_203;
+    let place = Place::new();
+    let parquet = place.open().await.unwrap();
+    let mut process = Process::start(place.open().await.unwrap()).await;
+    process.load(&[1]).await;
+    let layout = Layout::new("public.orders").unwrap();
+    let mut before = head::commit(&parquet.store, &layout, 1).await.unwrap();
+    let mut documents = Vec::new();
+    for sequence in 2..=MANY {
+        let parent = Some(Parent { sequence: sequence - 1, sha256: before.checksum.clone() });
+        let mut manifest = Manifest { sequence, parent, id: CommitId::new(), files: vec![], ..before };
+        documents.push((layout.manifest(sequence), manifest.seal().unwrap()));
+        before = manifest;
+    }
+    let store = &parquet.store;
+    let writes =
+        documents.into_iter().map(|(key, document)| async move { store.create(&key, document).await });
+    let written: Vec<_> = futures::stream::iter(writes).buffer_unordered(32).try_collect().await.unwrap();
+    assert!(written.iter().all(|creation| *creation == Creation::Created));
+
+    assert_eq!(parquet.head("public.orders").await.unwrap().sequence, MANY, "behind an old hint");
+    store.remove(vec![layout.head()]).await.unwrap();
+    assert_eq!(parquet.head("public.orders").await.unwrap().sequence, MANY, "without a hint");
+    Process::start(place.open().await.unwrap()).await.load(&[2]).await;
+    assert_eq!(parquet.head("public.orders").await.unwrap().sequence, MANY + 1);
+}
+
+/// Runs in a process of its own, started by the test below.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the environment that `credentials_and_endpoint_come_from_the_environment` makes"]
+async fn opens_with_nothing_but_an_environment() {
+    let url = std::env::var("PARQUET_TEST_URL").unwrap();
+    opened(json!({ "url": url })).await.unwrap().check().await.unwrap();
+    let endpoint = std::env::var("PARQUET_TEST_ENDPOINT").unwrap();
+    // What is configured wins over what is in the environment.
+    let error = refused(opened(json!({ "url": url, "endpoint": endpoint })).await.unwrap().head("t").await);
+    assert!(format!("{error:?}").contains(&endpoint), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_and_endpoint_come_from_the_environment() {
+    let place = Place::new();
+    let test = "destination::parquet::tests::s3::opens_with_nothing_but_an_environment";
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", test]).envs(place.bucket.environment());
+    child.env("AWS_ENDPOINT_URL_S3", &place.bucket.endpoint).env("AWS_CONDITIONAL_PUT", "disabled");
+    child
+        .env("PARQUET_TEST_URL", place.bucket.url("lake"))
+        .env("PARQUET_TEST_ENDPOINT", format!("http://{gone}"));
+    let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && shown.contains("1 passed"), "{shown}");
 }
 
 /// Time-outs short enough for a test.

@@ -56,7 +56,7 @@ pub(crate) struct Leaf {
     pub(crate) kind: StreamKind,
     /// The access method: `heap` can be read by ranges of `ctid`. None for a foreign table.
     pub(crate) access_method: Option<String>,
-    /// Blocks; from [`relation`](super::relation) as they are now, from
+    /// Blocks; from [`relation`](super::relation()) as they are now, from
     /// [`relations`](super::relations) as the last ANALYZE counted them.
     pub(crate) pages: u64,
     /// Bytes with those stored out of line.
@@ -82,7 +82,7 @@ impl Relation {
         qualified(&self.schema, &self.name)
     }
 
-    /// Its name as a stream: see [`StreamName`](super::StreamName).
+    /// Its name as a stream.
     pub(crate) fn stream_name(&self) -> String {
         super::name::stream_name(&self.schema, &self.name)
     }

@@ -57,7 +57,7 @@ const TYPES: &str = "\
                 WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped \
         ) part (oid) \
     ) \
-    SELECT t.oid, n.nspname, t.typname, format_type(t.oid, NULL), t.typtype::text, \
+    SELECT t.oid, n.nspname, t.typname, format_type(t.oid, -1), t.typtype::text, \
         CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0::oid END, \
         t.typbasetype, t.typtypmod, format_type(nullif(t.typbasetype, 0), t.typtypmod), \
         c.names, c.types, c.modifiers, c.displays \
