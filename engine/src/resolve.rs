@@ -11,18 +11,26 @@ use protocol::{
 use crate::{ConnectionConfig, StreamConfig};
 
 /// What of the source must be described to resolve `config`.
-pub(crate) fn filter(config: &ConnectionConfig, only: &[String]) -> StreamFilter {
+pub(crate) fn filter(connection: &str, config: &ConnectionConfig, only: &[String]) -> Result<StreamFilter> {
     let mut patterns: Vec<String> = config.streams.iter().map(|stream| stream.name.clone()).collect();
+    for selection in only {
+        let fits = |name: &String| name.contains('*') || StreamFilter::pattern_matches(selection, name);
+        if !patterns.iter().any(fits) {
+            return Err(unknown_selection(connection, config, selection));
+        }
+    }
     if !only.is_empty() {
         // A name that is configured by itself and selected by itself need not be found by wildcard.
         let selected = StreamFilter { patterns: only.to_vec() };
         patterns.retain(|pattern| pattern.contains('*') || selected.matches(pattern));
-        // No pattern at all would ask for every stream there is.
-        if patterns.is_empty() {
-            patterns = selected.patterns;
-        }
     }
-    StreamFilter { patterns }
+    Ok(StreamFilter { patterns })
+}
+
+fn unknown_selection(connection: &str, config: &ConnectionConfig, selection: &str) -> Error {
+    let named: Vec<&str> = config.streams.iter().map(|stream| stream.name.as_str()).collect();
+    Error::config(format!("no configured stream is called {selection:?}"))
+        .hint(format!("connection {connection:?} has: {}", named.join(", ")))
 }
 
 /// The streams of a connection, in the order of its configuration.
@@ -46,8 +54,7 @@ pub(crate) fn resolve(
     }
     for pattern in only {
         if !resolved.iter().any(|stream| StreamFilter::pattern_matches(pattern, &stream.name)) {
-            return Err(Error::config(format!("no configured stream is called {pattern:?}"))
-                .hint(format!("connection {connection:?} has: {}", named.join(", "))));
+            return Err(unknown_selection(connection, config, pattern));
         }
     }
     refuse_shared_targets(&resolved)?;

@@ -70,7 +70,7 @@ impl Sync {
 
     /// The streams of the connection, as the source describes them now.
     pub async fn streams(&self) -> Result<Vec<ConfiguredStream>> {
-        let filter = resolve::filter(&self.context.config, &self.only);
+        let filter = resolve::filter(&self.connection, &self.context.config, &self.only)?;
         let (source, retries) = (&self.context.source, Count::default());
         let catalog = retrying(self.context.config.patience(), &self.context.stop, &retries, || {
             source.discover(&filter)

@@ -225,10 +225,11 @@ fn only_what_is_selected_is_joined() {
 fn the_source_is_asked_for_no_more_than_may_be_needed() {
     let asked = |streams: Value, only: &[&str]| {
         let only: Vec<String> = only.iter().map(|name| (*name).to_owned()).collect();
-        filter(&config(&streams, &json!({})), &only).patterns
+        filter("c", &config(&streams, &json!({})), &only).map(|filter| filter.patterns)
     };
     let streams = json!([{"name": "a.*"}, {"name": "b"}, {"name": "c"}]);
-    assert_eq!(asked(streams.clone(), &[]), ["a.*", "b", "c"]);
-    assert_eq!(asked(streams, &["b"]), ["a.*", "b"]);
-    assert_eq!(asked(json!([{"name": "b"}]), &["typo"]), ["typo"]);
+    assert_eq!(asked(streams.clone(), &[]).unwrap(), ["a.*", "b", "c"]);
+    assert_eq!(asked(streams, &["b"]).unwrap(), ["a.*", "b"]);
+    let error = asked(json!([{"name": "b"}]), &["typo"]).unwrap_err();
+    assert_eq!(error.message(), "no configured stream is called \"typo\"");
 }

@@ -36,8 +36,7 @@ async fn check_warns_of_a_cursor_without_an_index() {
 async fn check_goes_on_after_a_failure_and_exits_with_its_code() {
     let shop = Shop::new("      - name: public.nothing\n").await;
     let ran = shop.place.run(&["check"]).exits(78).prints("ok    destination lake");
-    ran.prints("fail  connection shop_to_lake")
-        .prints("stream \"public.nothing\" does not exist at the source");
+    ran.prints("fail  connection shop_to_lake").prints("there is no table \"public.nothing\"");
 }
 
 #[tokio::test]
@@ -69,7 +68,7 @@ async fn discover_of_one_stream_lists_its_columns() {
         assert!(line.contains("numeric(10,2)") && line.contains("Decimal128(10, 2)"), "{line}");
     }
     shop.place.run(&["discover", "--columns"]).exits(0).prints("updated_at").prints("changed");
-    shop.place.run(&["discover", "public.nope"]).exits(78).says("has no stream \"public.nope\"");
+    shop.place.run(&["discover", "public.nope"]).exits(78).says("there is no table \"public.nope\"");
 }
 
 #[tokio::test]

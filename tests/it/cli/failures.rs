@@ -37,7 +37,7 @@ fn an_unreachable_host_may_be_tried_again_later() {
 #[tokio::test]
 async fn a_missing_table_is_named() {
     let shop = Shop::new("      - name: public.odrers\n").await;
-    sync(&shop).exits(78).says("stream \"public.odrers\" does not exist at the source");
+    sync(&shop).exits(78).says("there is no table \"public.odrers\"").says("did you mean \"public.orders\"?");
 }
 
 #[tokio::test]
