@@ -344,3 +344,19 @@ async fn the_plan_tells_its_window_and_the_missing_index() {
     assert!(!plan.notes.iter().any(|note| note.contains("CREATE INDEX")), "{:?}", plan.notes);
     assert_eq!(plan.partitions.len(), 1, "an increment is read by its index");
 }
+
+#[tokio::test]
+async fn a_full_refresh_is_not_read_again_as_a_first_window() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE t (id int PRIMARY KEY, at timestamptz DEFAULT now()); INSERT INTO t VALUES (1)",
+        )
+        .await;
+    let mut sync = Sync::full(&database, "public.t").await;
+    assert_eq!(sync.rows().await.len(), 1);
+    let mut sync = sync.by("at");
+    let error = sync.error().await;
+    assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
+    assert!(error.advice().is_some_and(|advice| advice.contains("state reset")), "{error:?}");
+}

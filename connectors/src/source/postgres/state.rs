@@ -7,12 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::barrier::Mark;
 use super::types::{NativeType, TypeKind};
 
-/// Where a stream stands between two syncs. A full refresh leaves nothing.
+/// Where a stream stands between two syncs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// What an incremental sync left; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cursor: Option<CursorState>,
+    /// Whether the last sync read everything: an incremental one has nothing to go on from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_full: bool,
 }
 
 /// Where an incremental stream stands.

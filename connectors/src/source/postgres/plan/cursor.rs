@@ -229,7 +229,7 @@ impl<'a> Cursor<'a> {
             leaves,
             filter,
         };
-        let next = State { cursor: Some(next) };
+        let next = State { cursor: Some(next), is_full: false };
         Ok(Step { window: is_new.then(|| covered.clone()), covered, next, is_held_back })
     }
 

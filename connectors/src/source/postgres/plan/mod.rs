@@ -62,10 +62,15 @@ impl<'a> Planning<'a> {
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
         let partitions = planned(&base, snapshot, parts);
-        Ok(self.finished(&basis, partitions, State::default(), "full_refresh"))
+        let next = State { cursor: None, is_full: true };
+        Ok(self.finished(&basis, partitions, next, "full_refresh"))
     }
 
     async fn incremental(self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
+        if self.request.state.is_full {
+            return Err(Error::config("the target holds rows of a full refresh, which a first window would read again")
+                .hint("give the stream a new `target`; or remove the target's rows and `tidegate state reset` the stream"));
+        }
         let mut notes = Vec::new();
         let mut cursor = Cursor::of(self.stream, &self.relation, self.request.state)?;
         cursor.look(&lease, &self.relation).await?;
