@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     Catalog, Commit, ConfiguredStream, Destination, Emitter, Error, Head, Lifetime, Outlet, Plan,
-    PlanRequest, Planned, Prepared, Result, Source, StreamFilter, Versioned,
+    PlanRequest, Planned, Prepared, Result, Settled, Source, StreamFilter, Versioned,
 };
 
 /// A plan whose partitions and state are JSON.
@@ -47,6 +47,8 @@ pub trait DynSource: Send + Sync {
     ) -> BoxFuture<'a, Result<Value>>;
     /// [`Source::position`].
     fn position(&self, state: &Versioned) -> Option<String>;
+    /// [`Source::settled`].
+    fn settled(&self, state: &Versioned) -> Option<Settled>;
     /// [`Source::close`].
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -164,6 +166,10 @@ impl<S: Source> DynSource for S {
 
     fn position(&self, state: &Versioned) -> Option<String> {
         S::position(&decode_state::<S>(state).ok()?)
+    }
+
+    fn settled(&self, state: &Versioned) -> Option<Settled> {
+        S::settled(&decode_state::<S>(state).ok()?)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

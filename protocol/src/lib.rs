@@ -64,7 +64,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use file::{Compression, FileOptions, FolderBy, FolderGrain};
 pub use period::Period;
 pub use secret::Secret;
-pub use source::{Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
+pub use source::{Grain, Lifetime, Plan, PlanRequest, Planned, Settled, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
 
 /// What most connectors need: `use protocol::prelude::*;`.

@@ -80,6 +80,13 @@ pub trait Source: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Up to which values of its cursor the state accounts for all rows: what `reconcile` finds wrong
+    /// below is wrong, what it finds above comes with a later sync. `None` where that can't be said.
+    fn settled(state: &Self::State) -> Option<Settled> {
+        let _ = state;
+        None
+    }
+
     /// Reads a state that an older version of this code wrote. The default knows none.
     fn migrate(version: u32, value: serde_json::Value) -> Result<Self::State> {
         let _ = value;
@@ -171,6 +178,18 @@ pub struct Window {
     pub since: Option<String>,
     /// First value not covered; `None` to the end.
     pub until: Option<String>,
+}
+
+/// Values of a cursor whose rows have all been read: no later sync reads a row as it is now that has
+/// one of them. Of cursors that are whole numbers, dates or timestamps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The cursor column.
+    pub column: String,
+    /// All smaller values, in the unit of the column's Arrow type; `None` for no value at all.
+    pub below: Option<i64>,
+    /// Whether rows without a value have been read as well.
+    pub nulls: bool,
 }
 
 /// A partition and how large it is thought to be.

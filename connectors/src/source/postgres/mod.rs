@@ -26,7 +26,9 @@ pub mod types;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use protocol::{Catalog, ConfiguredStream, Emitter, Plan, PlanRequest, Result, Source, StreamFilter};
+use protocol::{
+    Catalog, ConfiguredStream, Emitter, Plan, PlanRequest, Result, Settled, Source, StreamFilter,
+};
 
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
 pub(crate) use identifier::quote_identifier;
@@ -99,6 +101,10 @@ impl Source for Postgres {
 
     fn position(state: &State) -> Option<String> {
         state.position()
+    }
+
+    fn settled(state: &State) -> Option<Settled> {
+        state.settled()
     }
 
     async fn close(&self) {

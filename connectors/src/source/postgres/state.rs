@@ -1,7 +1,7 @@
 //! Where a stream stands between two syncs.
 
 use chrono::{DateTime, Datelike, Duration};
-use protocol::ConfiguredStream;
+use protocol::{ConfiguredStream, Settled};
 use serde::{Deserialize, Serialize};
 
 use super::barrier::Mark;
@@ -51,6 +51,24 @@ impl State {
     pub(super) fn position(&self) -> Option<String> {
         let cursor = self.cursor.as_ref()?;
         cursor.until.as_ref().map(|until| cursor.kind.shown(until))
+    }
+
+    /// Up to which values of the cursor everything was read. Only the server can compare text and
+    /// numbers of any length.
+    pub(super) fn settled(&self) -> Option<Settled> {
+        const DAY: i64 = 86_400_000_000;
+        let cursor = self.cursor.as_ref()?;
+        let below = match (&cursor.until, cursor.kind) {
+            (None, _) => None,
+            (Some(Bound::Micros(micros)), CursorKind::Date) => Some(micros.div_euclid(DAY)),
+            (Some(Bound::Micros(micros)), _) => Some(*micros),
+            // Windows of numbers end with the greatest.
+            (Some(Bound::Value(value)), CursorKind::Integer) => {
+                Some(value.parse::<i64>().ok()?.saturating_add(1))
+            }
+            (Some(Bound::Value(_)), _) => return None,
+        };
+        Some(Settled { column: cursor.column.clone(), below, nulls: cursor.loaded })
     }
 }
 

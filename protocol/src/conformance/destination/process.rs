@@ -29,6 +29,7 @@ pub(super) fn named_stream(target: &str, write_mode: WriteMode) -> ConfiguredStr
         sync_mode: SyncMode::FullRefresh,
         write_mode,
         cursor: None,
+        soft_delete: None,
         lag: None,
         filter: None,
         on_unfit: UnfitPolicy::default(),

@@ -156,6 +156,7 @@ pub(super) fn stream(write_mode: WriteMode) -> ConfiguredStream {
         sync_mode: SyncMode::FullRefresh,
         write_mode,
         cursor: None,
+        soft_delete: None,
         lag: None,
         filter: None,
         on_unfit: UnfitPolicy::default(),
