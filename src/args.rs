@@ -87,6 +87,7 @@ pub(crate) enum Verb {
     Sync(Sync),
     Read(Read),
     Commit(Commit),
+    Reconcile(Reconcile),
     #[command(subcommand)]
     State(State),
     Spec(Spec),
@@ -216,6 +217,44 @@ pub(crate) struct Commit {
     pub(crate) staged: Vec<PathBuf>,
 }
 
+/// Compare source and destination row by row: find what was deleted, and what is missing or differs
+///
+/// Reads the source in one snapshot and what is committed, and compares them by key. Rows that changed
+/// since the last sync are pending, not wrong. Exits with 65 where rows are wrong.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate reconcile shop                          keys, and the values of cursor and `soft_delete`
+  tidegate reconcile shop --columns all            every column
+  tidegate reconcile shop --apply                  mark what was deleted at the source as deleted
+  tidegate reconcile shop -s public.orders --show-keys 20   name some of the rows")]
+pub(crate) struct Reconcile {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// What is compared of each row
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = Columns::Key)]
+    pub(crate) columns: Columns,
+    /// Commit a tombstone for each row that was deleted at the source
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Show up to so many keys of each kind. They are values of rows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) show_keys: usize,
+    /// Most memory for all buffers, instead of the connection's `memory`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<ByteSize>,
+}
+
+/// What is compared of each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Columns {
+    /// Key, cursor and `soft_delete`
+    Key,
+    /// Every column
+    All,
+}
+
 /// Show or change where the streams of a connection stand
 #[derive(Debug, Subcommand)]
 pub(crate) enum State {
@@ -278,9 +317,16 @@ pub(crate) struct Spec {
 /// Print the JSON schema of the configuration, for editors
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
-    /// Print the schema of the report that `sync --output json` prints
-    #[arg(long)]
-    pub(crate) report: bool,
+    /// Print the schema of the report that `sync --output json` prints, or that verb
+    #[arg(long, value_name = "VERB", value_enum, num_args = 0..=1, default_missing_value = "sync")]
+    pub(crate) report: Option<ReportOf>,
+}
+
+/// A verb that reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportOf {
+    Sync,
+    Reconcile,
 }
 
 /// Print a script that completes commands in a shell

@@ -75,6 +75,7 @@ impl<'a> Committer<'a> {
         while let Some(staged) = finished.recv().await {
             sum.rows += staged.rows;
             sum.bytes += staged.bytes;
+            sum.soft_deleted += staged.soft_deleted;
             sum.adjust(staged.adjusted.iter().cloned());
             self.hold(staged)?;
             let due = since.elapsed() >= self.interval.duration();

@@ -18,7 +18,7 @@
 //!
 //! # Invariants
 //!
-//! - Only the committer commits, in turn for each stream.
+//! - Only the committer commits, in turn for each stream; and [`Sync::reconcile`], which runs apart from it.
 //! - The clock is read in `clock.rs` alone, and no decision about correctness rests on it.
 //! - Buffers are charged to one [budget](ConnectionConfig::memory).
 
@@ -28,9 +28,11 @@ mod committer;
 mod config;
 mod conform;
 mod lane;
+mod mark;
 mod panic;
 mod plan;
 mod progress;
+mod reconcile;
 mod report;
 mod resolve;
 mod retry;
@@ -42,6 +44,9 @@ mod write;
 pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults};
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};
+pub use reconcile::{
+    Compared, KeyOf, RECONCILE_VERSION, Reconcile, ReconcileOutcome, ReconcileReport, StreamReconciliation,
+};
 pub use report::{
     CursorReport, ErrorReport, Outcome, REPORT_VERSION, Report, ReportTotals, SecondsReport, StreamReport,
 };

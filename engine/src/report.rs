@@ -112,6 +112,9 @@ pub struct StreamReport {
     pub sequence: Option<u64>,
     /// Attempts that failed and were made again.
     pub retries: u64,
+    /// Rows of those read that the stream's `soft_delete` column calls deleted; null without one.
+    #[serde(default)]
+    pub soft_deleted: Option<u64>,
     /// Values that were changed because they did not fit.
     pub adjusted: Vec<Adjustment>,
     /// What changed in the target's schema.
@@ -215,6 +218,7 @@ pub(crate) fn blank_stream_report(stream: &ConfiguredStream) -> StreamReport {
         commits: 0,
         sequence: None,
         retries: 0,
+        soft_deleted: stream.soft_delete.as_ref().map(|_| 0),
         adjusted: Vec::new(),
         schema_changes: Vec::new(),
         notes: Vec::new(),
@@ -243,6 +247,7 @@ impl StreamReport {
         self.rows_read = read.rows;
         self.bytes_read = read.bytes;
         self.adjusted.clone_from(&read.adjusted);
+        self.soft_deleted = self.soft_deleted.map(|_| read.soft_deleted);
     }
 
     /// Takes over what was committed.

@@ -26,9 +26,9 @@ use crate::{
 
 /// A connection, ready to be synced. Needs tokio's multi-threaded runtime.
 pub struct Sync {
-    connection: String,
+    pub(crate) connection: String,
     only: Vec<String>,
-    context: Context,
+    pub(crate) context: Context,
     progress: Arc<Progress>,
 }
 

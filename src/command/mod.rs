@@ -8,6 +8,7 @@ mod document;
 mod init;
 mod plan;
 mod read;
+mod reconcile;
 mod schema;
 mod session;
 mod spec;
@@ -61,6 +62,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<Answer, Failur
         Verb::Sync(arguments) => sync::run(arguments, context).await,
         Verb::Read(arguments) => signals.or(read::run(arguments, context)).await,
         Verb::Commit(arguments) => signals.after(commit::run(arguments, context)).await,
+        Verb::Reconcile(arguments) => signals.or(reconcile::run(arguments, context)).await,
         Verb::State(State::Show(which)) => signals.or(state::show(which, context)).await,
         Verb::State(State::Export(which)) => signals.or(state::export(which, context)).await,
         Verb::State(State::Import(arguments)) => signals.or(state::import(arguments, context)).await,
