@@ -32,6 +32,7 @@ mod mark;
 mod panic;
 mod plan;
 mod progress;
+mod readback;
 mod reconcile;
 mod report;
 mod resolve;
@@ -44,8 +45,10 @@ mod write;
 pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults};
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};
+pub use readback::{Batches, ParquetFile};
 pub use reconcile::{
     Compared, KeyOf, RECONCILE_VERSION, Reconcile, ReconcileOutcome, ReconcileReport, StreamReconciliation,
+    WrongKeys,
 };
 pub use report::{
     CursorReport, ErrorReport, Outcome, REPORT_VERSION, Report, ReportTotals, SecondsReport, StreamReport,
