@@ -259,11 +259,7 @@ async fn passes(
 ) -> Result<()> {
     let mut counts = Counts::default();
     loop {
-        let fill = async {
-            target.read_into(&mut image, &reader.columns, &reader.digests).await?;
-            Ok(())
-        };
-        fill.await?;
+        target.read_into(&mut image, &reader.columns, &reader.digests).await?;
         report.passes += 1;
         report.target_rows += image.living();
         let findings = look_up(context, reader, image).await?;
@@ -324,22 +320,22 @@ fn advise(
     promise: &Promise,
     asked: &Reconcile,
 ) {
-    let mut say = |note: &str| report.notes.push(note.to_owned());
     let is_different = report.missing + report.differing > 0;
-    if stream.write_mode == WriteMode::Overwrite && report.wrong() > 0 {
-        say("the next sync replaces all rows, and with them what is wrong");
-        return;
-    }
-    if is_different && *promise == Promise::Everything {
-        say(
+    let mut notes = Vec::new();
+    if report.wrong() > 0 && stream.write_mode == WriteMode::Overwrite {
+        notes.push("the next sync replaces all rows, and with them what is wrong");
+    } else if is_different && *promise == Promise::Everything {
+        notes.push(
             "what changed since the last sync can't be told from what is wrong: sync, and compare while nobody writes",
         );
     } else if is_different {
-        say(
-            "no later sync brings what is missing or differs, unless its cursor value changes; a sync after `tidegate state reset` reads all rows once more",
+        notes.push(
+            "no later sync brings what is missing or differs, unless its cursor value changes: to read all rows \
+             once more, `tidegate state reset` the stream",
         );
     }
-    if report.extra > 0 && !asked.apply {
-        say("`--apply` marks the extra rows as deleted");
+    if report.extra > 0 && !asked.apply && stream.write_mode == WriteMode::Append {
+        notes.push("`--apply` marks extra rows as deleted");
     }
+    report.notes.extend(notes.into_iter().map(str::to_owned));
 }

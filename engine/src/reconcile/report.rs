@@ -112,7 +112,9 @@ pub struct WrongKeys {
 impl WrongKeys {
     /// In the order of their values, so that a report reads the same twice.
     pub(super) fn sort(&mut self) {
-        [&mut self.missing, &mut self.differing, &mut self.extra].map(|keys| keys.sort());
+        for keys in [&mut self.missing, &mut self.differing, &mut self.extra] {
+            keys.sort();
+        }
     }
 }
 

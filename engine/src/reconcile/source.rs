@@ -119,7 +119,10 @@ impl Reader {
         let prints = self.columns.prints(&joined, &self.digests)?;
         let mut findings = locked(findings);
         let Findings { image, counts, keys } = &mut *findings;
-        for (row, print) in prints.iter().enumerate().filter(|(_, print)| image.covers(print.key)) {
+        for (row, print) in prints.iter().enumerate() {
+            if !image.covers(print.key) {
+                continue;
+            }
             let found = Found {
                 content: print.content,
                 is_deleted: print.is_deleted,

@@ -40,7 +40,9 @@ impl Target<'_> {
                     let batch = batch?;
                     block_in_place(|| {
                         let versions = columns.versions(&batch, digests, number, first)?;
-                        versions.iter().for_each(|version| image.put(version));
+                        for version in &versions {
+                            image.put(version);
+                        }
                         Ok::<_, Error>(())
                     })?;
                     first += rows_of(file, batch.num_rows())?;
