@@ -32,6 +32,7 @@ mod panic;
 mod plan;
 mod progress;
 mod readback;
+mod receipt;
 mod report;
 mod resolve;
 mod retry;
@@ -44,6 +45,7 @@ pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};
 pub use readback::{Batches, ParquetFile};
+pub use receipt::content_of;
 pub use report::{
     CursorReport, ErrorReport, Outcome, REPORT_VERSION, Report, ReportTotals, SecondsReport, StreamReport,
 };
