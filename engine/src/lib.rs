@@ -33,6 +33,7 @@ mod panic;
 mod plan;
 mod progress;
 mod readback;
+mod receipt;
 mod reconcile;
 mod report;
 mod resolve;
@@ -46,6 +47,7 @@ pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};
 pub use readback::{Batches, ParquetFile};
+pub use receipt::content_of;
 pub use reconcile::{
     Compared, KeyOf, RECONCILE_VERSION, Reconcile, ReconcileOutcome, ReconcileReport, StreamReconciliation,
     WrongKeys,
