@@ -81,6 +81,7 @@ impl StreamSync<'_> {
             self.progress.enter(Step::Planning);
             let watch = Watch::start();
             let prepared = self.prepare().await?;
+            prepared.stage.claim();
             let plan = self.plan(&prepared.head, Lifetime::Session).await?;
             report.seconds.plan += watch.seconds();
             report.planned(&plan, &prepared);
@@ -234,6 +235,7 @@ impl StreamSync<'_> {
         if result.is_err() {
             self.salvage(&mut committer, &reading, &result).await;
         }
+        reading.stage.release().await;
         report.committed(committer.committed, &committer.head, self.context.source.as_ref());
         result
     }

@@ -104,6 +104,7 @@ async fn refuse(store: &Store, target: &Target, files: &[StagedFile], error: Err
 
 /// Carries out a commit that stands.
 async fn finish(store: &Store, target: &Target, manifest: Manifest) -> Result<Head> {
+    target.run.ended(&manifest.files);
     let manifest = Arc::new(manifest);
     target.learn(Known { head: Some(manifest.clone()), finished: false });
     match forward::carry_out(store, &target.layout, &manifest, Freshness::Waiting).await? {
@@ -137,7 +138,11 @@ async fn give_up(store: &Store, target: &Target, commit: &Commit, winner: &Manif
 
 /// Removes staged files on the way to a failure that says more than what fails here.
 async fn discard(store: &Store, target: &Target, files: &[StagedFile]) {
-    if let Err(error) = store.discard(&target.layout, files).await {
+    let discarded = store.discard(&target.layout, files).await;
+    if discarded.is_ok() {
+        target.run.ended(files);
+    }
+    if let Err(error) = discarded {
         tracing::warn!(
             target_name = target.layout.target,
             error = format!("{error:#}"),
@@ -222,6 +227,7 @@ async fn next(
         schema: commit.schema.clone(),
         state: commit.state.clone(),
         totals: head.map(|head| head.totals).unwrap_or_default(),
+        run: Some(target.run.id()).filter(|run| !run.is_nil()),
         written_by: WRITTEN_BY.to_owned(),
         at: commit.at,
         checksum: String::new(),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use protocol::{CommitId, Error, Head, Result, StagedFile, StreamState, SyncId, Totals, WriteMode};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// Version of the document. Fields may be added without raising it; a changed meaning raises it.
 pub(super) const FORMAT: u32 = 1;
@@ -43,6 +44,9 @@ pub(super) struct Manifest {
     pub(super) state: StreamState,
     /// What is visible after this commit.
     pub(super) totals: Totals,
+    /// What the process that made it called itself in its notes; `None` where it staged nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<Uuid>,
     /// Program and version.
     pub(super) written_by: String,
     pub(super) at: DateTime<Utc>,
@@ -226,6 +230,7 @@ pub(super) mod tests {
                 unfinished: None,
             },
             totals,
+            run: None,
             written_by: "tidegate 0.1.0".into(),
             at: "2026-11-22T10:00:00.000001Z".parse().unwrap(),
             checksum: String::new(),

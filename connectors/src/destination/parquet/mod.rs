@@ -5,11 +5,14 @@
 //! layout and what readers can rely on.
 
 mod check;
+mod claim;
+mod clean;
 mod commit;
 mod config;
 mod error;
 mod forward;
 mod head;
+mod holder;
 mod layout;
 mod manifest;
 mod prepare;

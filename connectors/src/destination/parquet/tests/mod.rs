@@ -8,3 +8,4 @@ mod history;
 mod local;
 mod memory;
 mod s3;
+mod works;
