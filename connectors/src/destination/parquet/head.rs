@@ -49,8 +49,7 @@ pub(super) async fn look(store: &Store, layout: &Layout) -> Result<(Known, Vec<S
 }
 
 async fn listing(store: &Store, layout: &Layout, from: u64) -> Result<Listing> {
-    let after = (from > 0).then(|| manifest_name(from));
-    store.listing(layout, after.as_deref()).await
+    store.listing(layout, &manifest_name(from)).await
 }
 
 /// The number of the last commit, which is `from` or a later one. Fails with `Data` at a gap.

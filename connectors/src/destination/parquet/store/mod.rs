@@ -99,10 +99,10 @@ impl Store {
     }
 
     /// Names of the commits behind `after`, and of what is in the stage folder where a note can be there.
-    pub(super) async fn listing(&self, layout: &Layout, after: Option<&str>) -> Result<Listing> {
+    pub(super) async fn listing(&self, layout: &Layout, after: &str) -> Result<Listing> {
         match self {
             Self::Directory(store) => {
-                let manifests = store.list(&layout.manifests(), after).await?;
+                let manifests = store.list(&layout.manifests(), Some(after)).await?;
                 Ok(Listing { manifests, stage: Vec::new() })
             }
             Self::Objects(store) => store.listing(layout, after).await,

@@ -137,13 +137,10 @@ impl Objects {
     }
 
     /// Manifests sort before the stage folder: both come with one request.
-    pub(super) async fn listing(&self, layout: &Layout, after: Option<&str>) -> Result<Listing> {
+    pub(super) async fn listing(&self, layout: &Layout, after: &str) -> Result<Listing> {
         let (manifests, stage) = (layout.manifests(), layout.stage());
         let (manifests, stage) = (self.location(&manifests)?, self.location(&stage)?);
-        let after = match after {
-            Some(after) => manifests.clone().join(after),
-            None => manifests.clone(),
-        };
+        let after = manifests.clone().join(after);
         let folder = self.location(&layout.metadata())?;
         let mut found = self.store.list_with_offset(Some(&folder), &after);
         let mut listing = Listing::default();
