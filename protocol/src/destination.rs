@@ -7,7 +7,9 @@ use futures::{Future, FutureExt, future};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Change, Commit, ConfiguredStream, FileOptions, Head, Result, StagedFile};
+use crate::{
+    Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result, StagedFile,
+};
 
 /// A system that files are committed to. The files are written by the engine.
 pub trait Destination: Sized + Send + Sync + 'static {
@@ -49,6 +51,34 @@ pub trait Destination: Sized + Send + Sync + 'static {
     /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) failure may have taken effect or not:
     /// the engine repeats the same commit.
     fn commit(&self, target: &str, commit: &Commit) -> impl Future<Output = Result<Head>> + Send;
+
+    /// The files that readers see, in the order of their commits: what the last commit says, also
+    /// where a crash left a file of it unpublished. None for a target without commits. Reads only,
+    /// and repairs nothing.
+    ///
+    /// The default fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): not every
+    /// system keeps the files that it was given.
+    fn visible(&self, target: &str) -> impl Future<Output = Result<Vec<CommittedFile>>> + Send {
+        let _ = target;
+        async { Err(unreadable(Self::NAME)) }
+    }
+
+    /// Opens a file of [`Destination::visible`] by its path; `None` where it is missing. Called at
+    /// once for several.
+    ///
+    /// The default fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    fn open_file(
+        &self,
+        target: &str,
+        path: &str,
+    ) -> impl Future<Output = Result<Option<Box<dyn FileReader>>>> + Send {
+        let _ = (target, path);
+        async { Err(unreadable(Self::NAME)) }
+    }
+}
+
+fn unreadable(name: &str) -> Error {
+    Error::unsupported(format!("destination {name:?} can't read committed files back"))
 }
 
 /// A target that is ready for files.
@@ -104,7 +134,7 @@ pub trait StagedWriter: Send {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>>;
 
     /// Makes everything durable and returns the file with its path, its bytes and its placement.
-    /// The engine sets `rows`.
+    /// The engine sets `rows` and `receipt`.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<StagedFile>>;
 
     /// Throws the file away.

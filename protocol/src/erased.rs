@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Catalog, Commit, ConfiguredStream, Destination, Emitter, Error, Head, Lifetime, Outlet, Plan,
-    PlanRequest, Planned, Prepared, Result, Source, StreamFilter, Versioned,
+    Catalog, Commit, CommittedFile, ConfiguredStream, Destination, Emitter, Error, FileReader, Head,
+    Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Result, Source, StreamFilter, Versioned,
 };
 
 /// A plan whose partitions and state are JSON.
@@ -188,6 +188,14 @@ pub trait DynDestination: Send + Sync {
     ) -> BoxFuture<'a, Result<Prepared>>;
     /// [`Destination::commit`].
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>>;
+    /// [`Destination::visible`].
+    fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>>;
+    /// [`Destination::open_file`].
+    fn open_file<'a>(
+        &'a self,
+        target: &'a str,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Box<dyn FileReader>>>>;
 }
 
 impl<D: Destination> DynDestination for D {
@@ -213,6 +221,18 @@ impl<D: Destination> DynDestination for D {
 
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>> {
         Destination::commit(self, target, commit).boxed()
+    }
+
+    fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>> {
+        Destination::visible(self, target).boxed()
+    }
+
+    fn open_file<'a>(
+        &'a self,
+        target: &'a str,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Box<dyn FileReader>>>> {
+        Destination::open_file(self, target, path).boxed()
     }
 }
 

@@ -6,6 +6,7 @@
 mod commits;
 mod crashes;
 mod process;
+mod readback;
 mod stages;
 mod targets;
 mod writes;
@@ -42,6 +43,7 @@ pub async fn destination<F: DestinationFixture>(fixture: &F) {
     stages(fixture).await;
     commits(fixture).await;
     writes(fixture).await;
+    readback(fixture).await;
     targets(fixture).await;
     crashes(fixture).await;
 }
@@ -95,6 +97,16 @@ pub async fn writes<F: DestinationFixture>(fixture: &F) {
     writes::an_overwrite_that_was_given_up_is_never_seen(fixture).await;
     writes::appends_follow_an_overwrite(fixture).await;
     writes::a_changed_write_mode_loses_and_doubles_nothing(fixture).await;
+}
+
+/// Reading back: which files are visible, and what is in them.
+///
+/// # Panics
+///
+/// At the first fact that does not hold, naming it.
+pub async fn readback<F: DestinationFixture>(fixture: &F) {
+    readback::visible_files_are_those_of_the_commits(fixture).await;
+    readback::visible_files_can_be_read_by_ranges(fixture).await;
 }
 
 /// Targets: owners, schemas and names.

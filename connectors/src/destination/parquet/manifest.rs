@@ -204,6 +204,7 @@ pub(super) mod tests {
             rows: 3,
             bytes: 1234,
             placement: json!({ "upload": "u", "parts": ["\"etag\""] }),
+            receipt: None,
         }];
         totals.add(&files);
         Manifest {

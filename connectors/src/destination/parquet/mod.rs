@@ -17,6 +17,7 @@ mod layout;
 mod manifest;
 mod prepare;
 mod probe;
+mod readback;
 mod stage;
 mod store;
 mod target;
@@ -27,11 +28,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::SchemaRef;
-use protocol::{Commit, ConfiguredStream, Destination, FileOptions, Head, Prepared, Result};
+use protocol::{
+    Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared, Result,
+};
 use tokio::sync::OnceCell;
 
 pub use config::Config;
-use layout::Layout;
+use layout::{Layout, checked};
 use store::Store;
 use target::Target;
 
@@ -83,5 +86,13 @@ impl Destination for Parquet {
 
     async fn commit(&self, target: &str, commit: &Commit) -> Result<Head> {
         commit::commit(&self.store, self.target(target)?.as_ref(), commit).await
+    }
+
+    async fn visible(&self, target: &str) -> Result<Vec<CommittedFile>> {
+        readback::visible(&self.store, &Layout::new(target)?).await
+    }
+
+    async fn open_file(&self, target: &str, path: &str) -> Result<Option<Box<dyn FileReader>>> {
+        self.store.open_file(&Layout::new(target)?.file(checked(path)?)).await
     }
 }

@@ -172,7 +172,8 @@ impl StagedWriter for UploadWriter {
             let parts = std::mem::take(&mut self.parts).into_iter().flatten().collect();
             let upload = self.upload.id.take().expect("taken only by what ends the upload");
             let placement = serde_json::json!(Upload { upload, parts });
-            Ok(StagedFile { path: std::mem::take(&mut self.path), rows: 0, bytes: self.bytes, placement })
+            let path = std::mem::take(&mut self.path);
+            Ok(StagedFile { path, rows: 0, bytes: self.bytes, placement, receipt: None })
         }
         .boxed()
     }

@@ -6,12 +6,13 @@ mod directory;
 mod ledger;
 mod objects;
 mod open;
+mod reader;
 mod record;
 mod run;
 mod sweep;
 
 use bytes::Bytes;
-use protocol::{Result, StagedFile, StagedWriter};
+use protocol::{FileReader, Result, StagedFile, StagedWriter};
 
 pub(super) use blocking::{blocking, remove_file};
 pub(super) use directory::{Directory, Placement};
@@ -78,6 +79,14 @@ impl Store {
         match self {
             Self::Directory(store) => store.read(key).await,
             Self::Objects(store) => store.read(key).await,
+        }
+    }
+
+    /// Opens a key to be read by ranges; `None` where it is missing.
+    pub(super) async fn open_file(&self, key: &str) -> Result<Option<Box<dyn FileReader>>> {
+        match self {
+            Self::Directory(store) => store.open_file(key).await,
+            Self::Objects(store) => store.open_file(key).await,
         }
     }
 

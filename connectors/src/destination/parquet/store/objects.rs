@@ -73,6 +73,10 @@ impl Objects {
             .map_err(|error| Error::internal(format!("{key:?} is no name of an object")).with_source(error))
     }
 
+    pub(super) fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
+    }
+
     fn failed(&self, action: &str, key: &str, error: &object_store::Error) -> Error {
         error::store(action, &self.place(key), error)
     }
