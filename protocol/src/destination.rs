@@ -113,9 +113,8 @@ pub trait Stage: Send + Sync {
     /// and not where files are staged for another process to commit.
     ///
     /// A destination may use it to save double work: [`Stage::create`] then fails with
-    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) while another process that said so is at
-    /// work, and with [`ErrorKind::Stale`](crate::ErrorKind::Stale) where one has just ended. Safety
-    /// never rests on it: two that commit at once are kept apart by the commit.
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) where another process that said so is at
+    /// work. Safety never rests on it: two that commit at once are kept apart by the commit.
     fn claim(&self) {}
 
     /// Says that no file of this stage waits any more: all are committed, discarded, or of a commit

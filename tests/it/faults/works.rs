@@ -93,8 +93,9 @@ async fn who_meets_a_sync_at_work_leaves_with_75_and_says_whom_it_met() {
 
 #[tokio::test]
 async fn who_meets_a_sync_at_work_in_a_directory_leaves_with_75_and_says_whom_it_met() {
-    let mut ledger = Ledger::incremental(500).await;
-    ledger.slow(50, 2.0);
+    let mut ledger = Ledger::incremental(100_000).await;
+    // Near the end: files are open by then.
+    ledger.slow(99_999, 60.0);
     let first = ledger.start();
     let stage = ledger.project.path("lake/_tidegate/public.ledger/stage");
     until("a run in the stage", || std::fs::read_dir(&stage).is_ok_and(|mut runs| runs.next().is_some()));

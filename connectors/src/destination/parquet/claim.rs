@@ -9,7 +9,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::{Error, ErrorKind, Result};
+use protocol::{Error, Result};
 use tokio::time::Instant;
 
 use super::store::{BEAT, Record, Store, Worker};
@@ -30,7 +30,7 @@ enum Fate {
 }
 
 /// Makes sure, once per sync, that no other is at work on the target. Fails with `Conflict` where one is,
-/// and with `Stale` where one has committed while we waited.
+/// or has committed while we waited.
 pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
     if !target.run.claims() {
         return Ok(());
@@ -63,10 +63,11 @@ pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
         target.others.store(true, Ordering::Relaxed);
         let known = target.known().as_ref().map_or(0, Known::sequence);
         if head::last_sequence(store, &target.layout, known).await? > known {
-            return Err(Error::new(
-                ErrorKind::Stale,
-                format!("another sync of target {:?} has just committed", target.layout.target),
-            ));
+            return Err(Error::conflict(format!(
+                "another sync of target {:?} was at work and has committed",
+                target.layout.target
+            ))
+            .hint("run one sync of a connection at a time; running it again is safe"));
         }
     }
     *held = true;
@@ -101,7 +102,8 @@ async fn watch(store: &Store, target: &Target, worker: &Worker, first: &Record) 
 }
 
 fn at_work(target: &Target, record: &Record) -> Error {
-    let since = record.since().map_or_else(String::new, |since| format!(", since {}", since.format("%F %TZ")));
+    let since =
+        record.since().map_or_else(String::new, |since| format!(", since {}", since.format("%F %TZ")));
     Error::conflict(format!(
         "another sync of target {:?} is at work: {}{since}",
         target.layout.target, record.holder
@@ -116,11 +118,8 @@ fn at_work(target: &Target, record: &Record) -> Error {
 pub(super) async fn release(store: &Store, target: &Target) {
     *target.held.lock().await = false;
     let released = store.release(&target.layout, &target.run, |path| target.is_doubted(path)).await;
-    let cleaned = if target.others.load(Ordering::Relaxed) {
-        clean::again(store, target).await
-    } else {
-        Ok(())
-    };
+    let cleaned =
+        if target.others.load(Ordering::Relaxed) { clean::again(store, target).await } else { Ok(()) };
     if let Err(error) = released.and(cleaned) {
         tracing::warn!(
             target_name = target.layout.target,

@@ -34,7 +34,13 @@ pub(super) async fn again(store: &Store, target: &Target) -> Result<()> {
 }
 
 /// Whether nothing of that note is left.
-async fn remove(store: &Store, objects: &Objects, target: &Target, known: &Known, name: &str) -> Result<bool> {
+async fn remove(
+    store: &Store,
+    objects: &Objects,
+    target: &Target,
+    known: &Known,
+    name: &str,
+) -> Result<bool> {
     let key = target.layout.staged(name);
     let Some(document) = store.read(&key).await? else { return Ok(true) };
     let Some(record) = Record::read(&document) else { return Ok(false) };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::checkpoint;
 use super::layout::{Layout, manifest_name, manifest_sequence};
 use super::manifest::Manifest;
 use super::store::{Listing, Store};
@@ -33,7 +34,10 @@ pub(super) async fn find(store: &Store, layout: &Layout) -> Result<Known> {
 /// Finds the last commit, and names in the stage folder of an object store: both with one request.
 pub(super) async fn look(store: &Store, layout: &Layout) -> Result<(Known, Vec<String>)> {
     let hint = hint(store, layout).await?;
-    let from = hint.map_or(0, |hint| hint.sequence);
+    let from = match hint {
+        Some(hint) => hint.sequence,
+        None => checkpoint::last_sequence(store, layout).await?,
+    };
     let listed = async {
         let listing = listing(store, layout, from).await?;
         last_of(store, layout, from, &listing.manifests).map(|last| (last, listing.stage))
@@ -139,7 +143,7 @@ async fn with_parent(store: &Store, layout: &Layout, sequence: u64) -> Result<Op
         async { if sequence == 1 { Ok(None) } else { commit(store, layout, sequence - 1).await.map(Some) } };
     let (last, before) = future::try_join(commit(store, layout, sequence), before).await?;
     if let Some(before) = before {
-        last.follows(&before, &store.place(&layout.manifest(sequence)))?;
+        last.follows(&before.as_parent(), &store.place(&layout.manifest(sequence)))?;
     }
     Ok(Some(last))
 }

@@ -78,9 +78,12 @@ mod tests {
         let me = Holder::me();
         assert_eq!(me.works(), Some(true), "{me:?}");
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let holder = Holder { pid: child.id(), began: stat(child.id()).map(|(_, began)| began), ..me.clone() };
+        let holder =
+            Holder { pid: child.id(), began: stat(child.id()).map(|(_, began)| began), ..me.clone() };
         assert_eq!(holder.works(), Some(true));
-        let signal = |name: &str| Command::new("kill").args([name.to_owned(), child.id().to_string()]).status().unwrap();
+        let signal = |name: &str| {
+            Command::new("kill").args([name.to_owned(), child.id().to_string()]).status().unwrap()
+        };
         signal("-STOP");
         while stat(child.id()).is_some_and(|(state, _)| state != 'T') {
             std::thread::yield_now();

@@ -3,6 +3,7 @@
 //! ```text
 //! <target>/[created_at_day=2026-11-22/]<sequence>-<random>.parquet    what readers see
 //! _tidegate/<target>/manifest/<sequence>.json                         the commits
+//! _tidegate/<target>/checkpoint/<sequence>.json                       what is visible, every hundred commits
 //! _tidegate/<target>/head.json                                        a hint where the last one is
 //! _tidegate/<target>/stage/                                           files not yet visible, or notes of them
 //! ```
@@ -67,6 +68,16 @@ impl Layout {
     /// Key of one commit.
     pub(super) fn manifest(&self, sequence: u64) -> String {
         format!("{METADATA}/{}/manifest/{}", self.segment, manifest_name(sequence))
+    }
+
+    /// Folder of the checkpoints.
+    pub(super) fn checkpoints(&self) -> String {
+        format!("{METADATA}/{}/checkpoint", self.segment)
+    }
+
+    /// Key of the checkpoint of one commit.
+    pub(super) fn checkpoint(&self, sequence: u64) -> String {
+        format!("{METADATA}/{}/checkpoint/{}", self.segment, manifest_name(sequence))
     }
 
     /// Key of the hint.

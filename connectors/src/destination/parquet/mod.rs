@@ -5,6 +5,7 @@
 //! layout and what readers can rely on.
 
 mod check;
+mod checkpoint;
 mod claim;
 mod clean;
 mod commit;
@@ -18,6 +19,7 @@ mod manifest;
 mod prepare;
 mod probe;
 mod readback;
+mod seal;
 mod stage;
 mod store;
 mod target;

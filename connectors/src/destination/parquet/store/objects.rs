@@ -150,9 +150,7 @@ impl Objects {
         let mut listing = Listing::default();
         let failed = |error| self.failed("can't list", &layout.metadata(), &error);
         while let Some(object) = found.try_next().await.map_err(failed)? {
-            for (folder, names) in
-                [(&manifests, &mut listing.manifests), (&stage, &mut listing.stage)]
-            {
+            for (folder, names) in [(&manifests, &mut listing.manifests), (&stage, &mut listing.stage)] {
                 let mut inside = object.location.prefix_match(folder).into_iter().flatten();
                 if let (Some(name), None) = (inside.next(), inside.next()) {
                     names.push(name.as_ref().to_owned());

@@ -46,7 +46,17 @@ pub(in super::super) struct Begun {
 
 impl Record {
     pub(super) fn new(run: Uuid, sequence: u64, claims: bool, beat: u64, uploads: Vec<Begun>) -> Self {
-        Self { format: FORMAT, run, sequence, claims, held: false, released: false, holder: Holder::me(), beat, uploads }
+        Self {
+            format: FORMAT,
+            run,
+            sequence,
+            claims,
+            held: false,
+            released: false,
+            holder: Holder::me(),
+            beat,
+            uploads,
+        }
     }
 
     pub(super) fn encode(&self) -> Bytes {

@@ -104,7 +104,7 @@ async fn a_sync_that_works_is_left_its_work_and_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waited_for_a_commit_plans_again() {
+async fn who_waited_for_a_commit_leaves() {
     let place = InMemory::new();
     let mut first = Process::syncing(place.destination()).await;
     let file = first.stage(&[1]).await.unwrap();
@@ -118,7 +118,8 @@ async fn who_waited_for_a_commit_plans_again() {
     };
     let (staged, ()) = tokio::join!(waiting, ends);
     let error = refused(staged);
-    assert_eq!(error.kind(), ErrorKind::Stale, "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+    assert!(error.message().contains("has committed"), "{error:?}");
     second.prepared.stage.release().await;
     Process::syncing(second.parquet).await.load(&[2]).await;
     assert_eq!((seen(&place).await, place.0.open_uploads()), (vec![1, 2], 0));
