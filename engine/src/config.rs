@@ -96,7 +96,8 @@ pub struct MetadataColumns {
 impl MetadataColumns {
     /// The names that are configured.
     pub(crate) fn names(&self) -> Vec<String> {
-        [&self.extracted_at, &self.sync_id, &self.row_id].into_iter().flatten().cloned().collect()
+        let names = [&self.extracted_at, &self.sync_id, &self.row_id, &self.deleted_at];
+        names.into_iter().flatten().cloned().collect()
     }
 }
 

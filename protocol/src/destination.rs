@@ -2,8 +2,8 @@
 
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
-use futures::Future;
 use futures::future::BoxFuture;
+use futures::{Future, FutureExt, future};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -108,6 +108,22 @@ pub trait Stage: Send + Sync {
     /// Removes finished files that will not be committed. Best effort is not enough: what can't be
     /// removed must be said.
     fn discard<'a>(&'a self, files: &'a [StagedFile]) -> BoxFuture<'a, Result<()>>;
+
+    /// Says that this process commits what it stages, alone. Called before the first file of a sync,
+    /// and not where files are staged for another process to commit.
+    ///
+    /// A destination may use it to save double work: [`Stage::create`] then fails with
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) where another process that said so is at
+    /// work. Safety never rests on it: two that commit at once are kept apart by the commit.
+    fn claim(&self) {}
+
+    /// Says that no file of this stage waits any more: all are committed, discarded, or of a commit
+    /// whose outcome is not known. Called at the end, also of a sync that failed; gives up the claim
+    /// and removes what is left of other processes that can't commit any more. Never fails: what is
+    /// not removed now is removed by a later call.
+    fn release(&self) -> BoxFuture<'_, ()> {
+        future::ready(()).boxed()
+    }
 }
 
 /// One open file of a [`Stage`]. Dropping it before `finish` leaves nothing visible; what it left

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Catalog, Commit, CommittedFile, ConfiguredStream, Destination, Emitter, Error, FileReader, Head,
-    Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Result, Settled, Source, StreamFilter, Versioned,
+    Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Emitter, Error, FileReader, Head,
+    Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Result, Source, StreamFilter, Versioned,
 };
 
 /// A plan whose partitions and state are JSON.
@@ -47,8 +47,10 @@ pub trait DynSource: Send + Sync {
     ) -> BoxFuture<'a, Result<Value>>;
     /// [`Source::position`].
     fn position(&self, state: &Versioned) -> Option<String>;
-    /// [`Source::settled`].
-    fn settled(&self, state: &Versioned) -> Option<Settled>;
+    /// [`Source::covered`].
+    fn covered(&self, state: &Versioned) -> Option<Covered>;
+    /// [`Source::is_settled`]; a state that can't be read is settled.
+    fn is_settled(&self, state: &Versioned) -> bool;
     /// [`Source::close`].
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -168,8 +170,12 @@ impl<S: Source> DynSource for S {
         S::position(&decode_state::<S>(state).ok()?)
     }
 
-    fn settled(&self, state: &Versioned) -> Option<Settled> {
-        S::settled(&decode_state::<S>(state).ok()?)
+    fn covered(&self, state: &Versioned) -> Option<Covered> {
+        S::covered(&decode_state::<S>(state).ok()?)
+    }
+
+    fn is_settled(&self, state: &Versioned) -> bool {
+        decode_state::<S>(state).map_or(true, |state| S::is_settled(&state))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

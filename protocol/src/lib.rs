@@ -68,7 +68,7 @@ pub use file::{Compression, FileOptions, FolderBy, FolderGrain};
 pub use period::Period;
 pub use receipt::{Digest, Receipt, WrittenReceipt};
 pub use secret::Secret;
-pub use source::{Grain, Lifetime, Plan, PlanRequest, Planned, Settled, Source, Window};
+pub use source::{Covered, Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
 
 /// What most connectors need: `use protocol::prelude::*;`.

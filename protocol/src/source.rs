@@ -82,9 +82,17 @@ pub trait Source: Sized + Send + Sync + 'static {
 
     /// Up to which values of its cursor the state accounts for all rows: what `reconcile` finds wrong
     /// below is wrong, what it finds above comes with a later sync. `None` where that can't be said.
-    fn settled(state: &Self::State) -> Option<Settled> {
+    fn covered(state: &Self::State) -> Option<Covered> {
         let _ = state;
         None
+    }
+
+    /// Whether a sync that ends with this state has read all that was there when it began. Where parts
+    /// of a stream were read at different times, as after a snapshot was lost, what moved between them
+    /// may be missing: the engine then plans again at once, and only after that the sync is over.
+    fn is_settled(state: &Self::State) -> bool {
+        let _ = state;
+        true
     }
 
     /// Reads a state that an older version of this code wrote. The default knows none.
@@ -183,7 +191,7 @@ pub struct Window {
 /// Values of a cursor whose rows have all been read: no later sync reads a row as it is now that has
 /// one of them. Of cursors that are whole numbers, dates or timestamps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub struct Covered {
     /// The cursor column.
     pub column: String,
     /// All smaller values, in the unit of the column's Arrow type; `None` for no value at all.

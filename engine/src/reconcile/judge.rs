@@ -1,6 +1,6 @@
 //! What is wrong with one row, and the counts of all: pure.
 
-use protocol::Settled;
+use protocol::Covered;
 
 use super::image::Entry;
 
@@ -12,7 +12,7 @@ pub(super) enum Promise {
     /// The source does not say where it stands: what differs is called wrong.
     Everything,
     /// All rows of these values are there.
-    Settled(Settled),
+    Covered(Covered),
 }
 
 impl Promise {
@@ -21,8 +21,8 @@ impl Promise {
         match (self, cursor) {
             (Self::Nothing, _) => false,
             (Self::Everything, _) => true,
-            (Self::Settled(settled), None) => settled.nulls,
-            (Self::Settled(settled), Some(cursor)) => settled.below.is_some_and(|below| cursor < below),
+            (Self::Covered(covered), None) => covered.nulls,
+            (Self::Covered(covered), Some(cursor)) => covered.below.is_some_and(|below| cursor < below),
         }
     }
 }
@@ -133,10 +133,10 @@ mod tests {
 
     #[test]
     fn a_promise_ends_where_the_window_ended() {
-        let settled = |below, nulls| Promise::Settled(Settled { column: "at".into(), below, nulls });
-        assert!(settled(Some(5), false).covers(Some(4)) && !settled(Some(5), false).covers(Some(5)));
-        assert!(settled(None, true).covers(None) && !settled(None, true).covers(Some(i64::MIN)));
-        assert!(!settled(Some(5), false).covers(None));
+        let covered = |below, nulls| Promise::Covered(Covered { column: "at".into(), below, nulls });
+        assert!(covered(Some(5), false).covers(Some(4)) && !covered(Some(5), false).covers(Some(5)));
+        assert!(covered(None, true).covers(None) && !covered(None, true).covers(Some(i64::MIN)));
+        assert!(!covered(Some(5), false).covers(None));
         assert!(Promise::Everything.covers(None) && !Promise::Nothing.covers(Some(0)));
     }
 }

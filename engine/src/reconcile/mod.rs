@@ -16,7 +16,7 @@
 //! - The files are listed before the snapshot is taken. So a row that the source lacks was there and is
 //!   deleted.
 //! - A row that differs or is missing is wrong only where the source's state says that it accounts for the
-//!   row's cursor value ([`Source::settled`](protocol::Source::settled)). What is newer is pending.
+//!   row's cursor value ([`Source::covered`](protocol::Source::covered)). What is newer is pending.
 //! - Tombstones are committed as the next commit after the one that was compared, or not at all. So no
 //!   sync that saw the row again can come before them.
 
@@ -204,9 +204,11 @@ async fn compare(
         let names = columns.unknown.join(", ");
         report.notes.push(format!("columns that the target does not have yet are not compared: {names}"));
     }
-    let promise = match state.map(|state| context.source.settled(state)) {
+    let promise = match state.map(|state| context.source.covered(state)) {
         None => Promise::Nothing,
-        Some(Some(settled)) if stream.cursor.as_ref() == Some(&settled.column) => Promise::Settled(settled),
+        // Parts were read at different times: what moved between them is still to come.
+        Some(_) if state.is_some_and(|state| !context.source.is_settled(state)) => Promise::Nothing,
+        Some(Some(covered)) if stream.cursor.as_ref() == Some(&covered.column) => Promise::Covered(covered),
         Some(_) => Promise::Everything,
     };
     // Half for the image, the rest for rows on their way.

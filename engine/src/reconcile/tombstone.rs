@@ -91,7 +91,9 @@ impl Tombstones {
         let rows = ConfiguredStream { schema: Arc::clone(&kept), ..stream.clone() };
         let conform = Conform::new(&rows, &context.config.metadata, Arc::clone(target), sync, at).deleted(at);
         let options = prepared.stage.options();
-        let settings = FileSettings::new(Arc::clone(target), options.compression, share.row_group_bytes);
+        let added = [context.config.metadata.names(), deleted_at_columns(target)].concat();
+        let settings =
+            FileSettings::new(Arc::clone(target), options.compression, share.row_group_bytes).added(&added);
         let folders = Folders::new(options.folder_by.clone(), at);
         let (open, staged) = (BTreeMap::new(), Vec::new());
         Self { prepared, kept, conform, settings, folders, sync, open, staged, rows: 0 }

@@ -16,15 +16,15 @@ use bytes::Bytes;
 use protocol::{Commit, Error, Head, Result, StagedFile, Totals, WriteMode};
 
 use super::layout::checked;
-use super::manifest::{FORMAT, Manifest, Parent, Void, Voids};
+use super::manifest::{FORMAT, Manifest, Void, Voids};
 use super::store::{Creation, Freshness, Store};
 use super::target::{Known, Target};
-use super::{forward, head};
+use super::{checkpoint, forward, head};
 
 /// Attempts to create a manifest whose fate is unknown.
 const ATTEMPTS: u32 = 4;
 /// Program and version, as a manifest names them.
-const WRITTEN_BY: &str = concat!("tidegate ", env!("CARGO_PKG_VERSION"));
+pub(super) const WRITTEN_BY: &str = concat!("tidegate ", env!("CARGO_PKG_VERSION"));
 
 /// Who has the number that a commit was to have.
 enum Created {
@@ -104,10 +104,14 @@ async fn refuse(store: &Store, target: &Target, files: &[StagedFile], error: Err
 
 /// Carries out a commit that stands.
 async fn finish(store: &Store, target: &Target, manifest: Manifest) -> Result<Head> {
+    target.run.ended(&manifest.files);
     let manifest = Arc::new(manifest);
     target.learn(Known { head: Some(manifest.clone()), finished: false });
     match forward::carry_out(store, &target.layout, &manifest, Freshness::Waiting).await? {
-        forward::Outcome::Finished => target.learn(Known { head: Some(manifest.clone()), finished: true }),
+        forward::Outcome::Finished => {
+            target.learn(Known { head: Some(manifest.clone()), finished: true });
+            checkpoint::write(store, &target.layout, &manifest).await;
+        }
         forward::Outcome::Overtaken => target.forget(),
     }
     Ok(manifest.head())
@@ -137,7 +141,11 @@ async fn give_up(store: &Store, target: &Target, commit: &Commit, winner: &Manif
 
 /// Removes staged files on the way to a failure that says more than what fails here.
 async fn discard(store: &Store, target: &Target, files: &[StagedFile]) {
-    if let Err(error) = store.discard(&target.layout, files).await {
+    let discarded = store.discard(&target.layout, files).await;
+    if discarded.is_ok() {
+        target.run.ended(files);
+    }
+    if let Err(error) = discarded {
         tracing::warn!(
             target_name = target.layout.target,
             error = format!("{error:#}"),
@@ -212,7 +220,7 @@ async fn next(
         sequence: commit.sequence,
         id: commit.id,
         sync: commit.sync,
-        parent: head.map(|head| Parent { sequence: head.sequence, sha256: head.checksum.clone() }),
+        parent: head.map(Manifest::as_parent),
         write_mode: commit.write_mode,
         ends_sync: commit.ends_sync,
         files,
@@ -222,6 +230,7 @@ async fn next(
         schema: commit.schema.clone(),
         state: commit.state.clone(),
         totals: head.map(|head| head.totals).unwrap_or_default(),
+        run: Some(target.run.id()).filter(|run| !run.is_nil()),
         written_by: WRITTEN_BY.to_owned(),
         at: commit.at,
         checksum: String::new(),

@@ -5,16 +5,21 @@
 //! layout and what readers can rely on.
 
 mod check;
+mod checkpoint;
+mod claim;
+mod clean;
 mod commit;
 mod config;
 mod error;
 mod forward;
 mod head;
+mod holder;
 mod layout;
 mod manifest;
 mod prepare;
 mod probe;
 mod readback;
+mod seal;
 mod stage;
 mod store;
 mod target;

@@ -27,7 +27,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::{
-    Catalog, ConfiguredStream, Emitter, Plan, PlanRequest, Result, Settled, Source, StreamFilter,
+    Catalog, ConfiguredStream, Covered, Emitter, Plan, PlanRequest, Result, Source, StreamFilter,
 };
 
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
@@ -103,8 +103,8 @@ impl Source for Postgres {
         state.position()
     }
 
-    fn settled(state: &State) -> Option<Settled> {
-        state.settled()
+    fn covered(state: &State) -> Option<Covered> {
+        state.covered()
     }
 
     async fn close(&self) {

@@ -1,7 +1,7 @@
 //! Where a stream stands between two syncs.
 
 use chrono::{DateTime, Datelike, Duration};
-use protocol::{ConfiguredStream, Settled};
+use protocol::{ConfiguredStream, Covered};
 use serde::{Deserialize, Serialize};
 
 use super::barrier::Mark;
@@ -55,7 +55,7 @@ impl State {
 
     /// Up to which values of the cursor everything was read. Only the server can compare text and
     /// numbers of any length.
-    pub(super) fn settled(&self) -> Option<Settled> {
+    pub(super) fn covered(&self) -> Option<Covered> {
         const DAY: i64 = 86_400_000_000;
         let cursor = self.cursor.as_ref()?;
         let below = match (&cursor.until, cursor.kind) {
@@ -68,7 +68,7 @@ impl State {
             }
             (Some(Bound::Value(_)), _) => return None,
         };
-        Some(Settled { column: cursor.column.clone(), below, nulls: cursor.loaded })
+        Some(Covered { column: cursor.column.clone(), below, nulls: cursor.loaded })
     }
 }
 

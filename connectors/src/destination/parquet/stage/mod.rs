@@ -9,6 +9,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::{Error, FileOptions, Result, Stage, StagedFile, StagedWriter};
 
+use super::claim;
 use super::layout::new_file;
 use super::store::Store;
 use super::target::Target;
@@ -31,8 +32,15 @@ impl Stage for ParquetStage {
 
     fn create<'a>(&'a self, folder: Option<&'a str>) -> BoxFuture<'a, Result<Box<dyn StagedWriter>>> {
         async move {
-            let path = new_file(folder, self.target.next_sequence())?;
-            self.store.stage(&self.target.layout, &self.target.run, path).await
+            let sequence = self.target.next_sequence();
+            let path = new_file(folder, sequence)?;
+            let writer = self.store.stage(&self.target.layout, &self.target.run, path, sequence).await?;
+            if let Err(error) = claim::hold(&self.store, &self.target).await {
+                // Why the claim was refused says more.
+                let _ = writer.abandon().await;
+                return Err(error);
+            }
+            Ok(writer)
         }
         .boxed()
     }
@@ -47,8 +55,18 @@ impl Stage for ParquetStage {
                 ))
                 .hint("the next sync of this stream finds out and cleans up"));
             }
-            self.store.discard(&self.target.layout, files).await
+            self.store.discard(&self.target.layout, files).await?;
+            self.target.run.ended(files);
+            Ok(())
         }
         .boxed()
+    }
+
+    fn claim(&self) {
+        self.target.run.claim();
+    }
+
+    fn release(&self) -> BoxFuture<'_, ()> {
+        claim::release(&self.store, &self.target).boxed()
     }
 }
