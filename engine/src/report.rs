@@ -279,6 +279,8 @@ impl StreamReport {
         let mut adjusted = Staged { adjusted: std::mem::take(&mut self.adjusted), ..Staged::default() };
         adjusted.adjust(round.adjusted);
         self.adjusted = adjusted.adjusted;
+        self.soft_deleted =
+            self.soft_deleted.map(|soft_deleted| soft_deleted + round.soft_deleted.unwrap_or(0));
     }
 
     /// Takes over what the lanes read, of which only what they handed over counts.

@@ -243,8 +243,8 @@ async fn compare(
         report.sequence = Some(*sequence);
         report.marked = tombstones.as_ref().map_or(0, |tombstones| tombstones.rows);
     }
-    if let (Err(_), Some(tombstones)) = (&applied, tombstones) {
-        tombstones.discard().await;
+    if let Some(tombstones) = tombstones {
+        tombstones.end().await;
     }
     advise(report, &stream, &reader.promise, asked);
     applied.map(drop)

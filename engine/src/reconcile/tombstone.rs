@@ -78,6 +78,7 @@ impl Tombstones {
         share: Share,
         at: DateTime<Utc>,
     ) -> Self {
+        prepared.stage.claim();
         let target = &prepared.schema;
         let is_kept = |field: &&Arc<arrow_schema::Field>| {
             !is_deleted_at(field) && !is_added(&context.config.metadata, field.name())
@@ -179,8 +180,8 @@ impl Tombstones {
         Ok(Some(head.sequence))
     }
 
-    /// Throws away what is staged and not committed.
-    pub(super) async fn discard(mut self) {
+    /// Throws away what is staged and not committed, and leaves the target to others.
+    pub(super) async fn end(mut self) {
         let abandoned = std::mem::take(&mut self.open).into_values().map(FileWriter::abandon);
         let mut results = futures::future::join_all(abandoned).await;
         if !self.staged.is_empty() {
@@ -190,5 +191,6 @@ impl Tombstones {
             // Nothing that was left aside is ever visible; a later clean-up finds it.
             tracing::warn!(error = format!("{error:#}"), "staged files could not be removed");
         }
+        self.stage().release().await;
     }
 }

@@ -1,6 +1,6 @@
 //! Rows that were deleted at the source.
 
-use lab::{Cluster, Database};
+use lab::{Cluster, Database, S3};
 use serde_json::json;
 
 use super::{counts, current, keys, reconciled};
@@ -144,4 +144,20 @@ async fn the_report_is_as_its_schema_says_and_shows_keys_only_on_request() {
     assert_eq!(report["streams"][0]["keys"]["extra"], json!([]));
     let shown = project.run(&["reconcile", "--show-keys", "1"]).exits(65);
     shown.prints("public.t extra id=7").says("`--apply` marks extra rows as deleted");
+}
+
+#[tokio::test]
+async fn rows_in_a_bucket_are_compared_and_marked_in_their_folders() {
+    let (database, bucket) = (table().await, S3::shared().bucket());
+    let project =
+        project(&database).in_bucket(&bucket).destination("folders", json!({ "column": "updated_at" }));
+    project.sync();
+    database.execute("DELETE FROM t WHERE id IN (3, 7)").await;
+    assert_eq!(counts(&reconciled(&project, &["--columns", "all", "--apply"], 0)), [8, 0, 0, 0, 2]);
+    assert_eq!(counts(&reconciled(&project, &["--columns", "all"], 0)), [8, 0, 0, 0, 0]);
+    let lake = Lake::in_bucket(&bucket, "public.t");
+    let days = lake.files().await.into_keys().filter(|path| path.starts_with("updated_at_day=2025-01-04/"));
+    assert_eq!(days.count(), 2, "a tombstone lies in its row's folder");
+    lake.is_tidy().await;
+    is_current(&project, &database.query("SELECT id, amount FROM t ORDER BY t.id").await);
 }
