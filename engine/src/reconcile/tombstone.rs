@@ -163,7 +163,7 @@ impl Tombstones {
             sequence: head.sequence + 1,
             sync: self.sync,
             connection: stream.connection.clone(),
-            files: self.staged.clone(),
+            files: std::mem::take(&mut self.staged),
             ends_sync: head.state.unfinished.is_none(),
             state: head.state.clone(),
             schema: Arc::clone(&self.prepared.schema),
@@ -176,7 +176,6 @@ impl Tombstones {
             context.destination.commit(&stream.target, &commit)
         })
         .await?;
-        self.staged.clear();
         Ok(Some(head.sequence))
     }
 

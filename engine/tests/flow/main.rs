@@ -11,6 +11,7 @@ mod conformance;
 mod crash;
 mod detached;
 mod outcome;
+mod reconcile;
 mod retry;
 mod rival;
 mod round;

@@ -16,8 +16,8 @@ use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
 use protocol::{
-    Catalog, ConfiguredStream, Emitter, Error, ErrorKind, Grain, Plan, PlanRequest, Planned, Result, Source,
-    Stream, StreamFilter, StreamKind, SyncMode, Window,
+    Catalog, ConfiguredStream, Covered, Emitter, Error, ErrorKind, Grain, Plan, PlanRequest, Planned, Result,
+    Source, Stream, StreamFilter, StreamKind, SyncMode, Window,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -314,6 +314,10 @@ impl Source for MemorySource {
 
     fn position(state: &Position) -> Option<String> {
         Some(state.until.to_string())
+    }
+
+    fn covered(state: &Position) -> Option<Covered> {
+        Some(Covered { column: "id".to_owned(), below: Some(state.until), nulls: false })
     }
 
     fn is_settled(state: &Position) -> bool {
