@@ -132,7 +132,9 @@ impl Sync {
             let watch = Watch::start();
             tracing::info!(stream = report.stream, "comparing");
             let result = match task {
-                Ok(task) => caught("the comparison", compare(&self.context, task, asked, &mut report)).await,
+                Ok(task) => {
+                    caught("the comparison", Box::pin(compare(&self.context, task, asked, &mut report))).await
+                }
                 Err(error) => Err(error),
             };
             report.seconds = watch.seconds();

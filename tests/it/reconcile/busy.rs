@@ -14,8 +14,8 @@ const LENGTH: Duration = Duration::from_secs(6);
 
 /// Inserts, updates, deletes and brings back rows of its own hundred ids, some of it in transactions that
 /// commit late.
-async fn write(database: Arc<Database>, number: i64, over: Arc<AtomicBool>) {
-    let mut random = fastrand::Rng::with_seed(u64::try_from(number).unwrap());
+async fn write(database: Arc<Database>, number: u32, over: Arc<AtomicBool>) {
+    let mut random = fastrand::Rng::with_seed(u64::from(number));
     let client = database.client().await;
     let run = async |sql: String| {
         client.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
@@ -23,7 +23,7 @@ async fn write(database: Arc<Database>, number: i64, over: Arc<AtomicBool>) {
     while !over.load(Ordering::Relaxed) {
         run("BEGIN".to_owned()).await;
         for _ in 0..random.u32(1..4) {
-            let id = number * 100 + random.i64(0..100);
+            let id = number * 100 + random.u32(0..100);
             run(match random.u8(0..3) {
                 0 => format!("DELETE FROM t WHERE id = {id}"),
                 _ => format!(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
+use arrow_array::{BooleanArray, Int64Array, RecordBatch};
 use lab::{Cluster, Database};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -66,30 +66,25 @@ fn tamper(project: &Project, lost: i64, changed: i64) {
     let mut files = std::fs::read_dir(&folder).expect("a sync was committed");
     let path = files.next().expect("it has a file").expect("it can be listed").path();
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).expect("it is there"));
-    let batches: Vec<RecordBatch> =
-        reader.and_then(|builder| builder.build()).expect("it is Parquet").map(Result::unwrap).collect();
-    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batches[0].schema(), None).unwrap();
+    let reader = reader.and_then(ParquetRecordBatchReaderBuilder::build).expect("it is Parquet");
+    let batches: Vec<RecordBatch> = reader.map(|batch| batch.expect("it is whole")).collect();
+    let file = File::create(&path).expect("it can be written");
+    let mut writer = ArrowWriter::try_new(file, batches[0].schema(), None).expect("Parquet takes the schema");
     for batch in &batches {
-        let ids = batch.column_by_name("id").unwrap().as_primitive::<Int64Type>();
-        let numbers = batch.column_by_name("n").unwrap().as_primitive::<Int64Type>();
+        let numbers = |name: &str| {
+            batch.column_by_name(name).expect("it is a column").as_primitive::<Int64Type>().clone()
+        };
+        let (ids, numbers) = (numbers("id"), numbers("n"));
         let altered = ids.values().iter().zip(numbers.values());
         let altered: Int64Array = altered.map(|(id, n)| if *id == changed { n + 1 } else { *n }).collect();
+        let mut columns = batch.columns().to_vec();
+        columns[batch.schema().index_of("n").expect("it is a column")] = Arc::new(altered);
+        let batch = RecordBatch::try_new(batch.schema(), columns).expect("the columns are as they were");
         let keep: BooleanArray = ids.iter().map(|id| Some(id != Some(lost))).collect();
-        let columns: Vec<ArrayRef> = batch
-            .schema()
-            .fields()
-            .iter()
-            .zip(batch.columns())
-            .map(
-                |(field, column)| {
-                    if field.name() == "n" { Arc::new(altered.clone()) } else { column.clone() }
-                },
-            )
-            .collect();
-        let batch = RecordBatch::try_new(batch.schema(), columns).unwrap();
-        writer.write(&arrow_select::filter::filter_record_batch(&batch, &keep).unwrap()).unwrap();
+        let rest = arrow_select::filter::filter_record_batch(&batch, &keep).expect("a mask fits");
+        writer.write(&rest).expect("it can be written");
     }
-    writer.close().unwrap();
+    writer.close().expect("it can be written");
 }
 
 #[tokio::test]
