@@ -80,10 +80,17 @@ impl ParquetFile {
         self.metadata.schema()
     }
 
+    /// Bytes that it has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.reader.size()
+    }
+
     /// Rows, as the footer says.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        (0..self.row_groups()).map(|index| self.row_group_rows(index)).sum()
+        // A damaged footer may say anything.
+        (0..self.row_groups()).fold(0, |sum: u64, index| sum.saturating_add(self.row_group_rows(index)))
     }
 
     /// Row groups that it has.
