@@ -15,3 +15,4 @@ mod retry;
 mod rival;
 mod schema;
 mod stop;
+mod verify;
