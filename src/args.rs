@@ -302,6 +302,9 @@ pub(crate) struct Schema {
     /// Print the schema of the report that `sync --output json` prints
     #[arg(long)]
     pub(crate) report: bool,
+    /// Print the schema of the document that `verify --output json` prints
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) verify: bool,
 }
 
 /// Print a script that completes commands in a shell
