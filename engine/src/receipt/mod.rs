@@ -98,7 +98,9 @@ impl RowHasher {
         for hashed in self.columns.iter().filter(|hashed| !hashed.is_added) {
             hashed.column.add(batch.column(hashed.index), &mut rows);
         }
-        rows.iter_mut().for_each(|row| *row = mix(*row));
+        for row in &mut rows {
+            *row = mix(*row);
+        }
         rows
     }
 }

@@ -181,17 +181,17 @@ impl Pass<'_> {
     ) -> Result<u64> {
         let bytes = self.bytes.take(place.clone()).await?;
         let mut batches = self.parquet.decode(index, [column], vec![(place, bytes)]).await?;
-        let hasher = self.hasher;
+        let known = self.hasher;
         block_in_place(|| {
             let (mut at, mut total, mut hashes) = (0, 0_u64, Vec::new());
-            let mut take = |batch: &RecordBatch| {
+            let mut add = |batch: &RecordBatch| {
                 let end = at + batch.num_rows();
                 let sums = sums.get_mut(at..end).ok_or_else(|| uneven(index))?;
                 at = end;
                 hashes.clear();
                 hashes.resize(batch.num_rows(), 0);
-                if let Some(hasher) = hasher {
-                    hasher.add_column(column, batch.column(0), &mut hashes);
+                if let Some(known) = known {
+                    known.add_column(column, batch.column(0), &mut hashes);
                 }
                 for (sum, hash) in sums.iter_mut().zip(&hashes) {
                     *sum = sum.wrapping_add(*hash);
@@ -199,7 +199,7 @@ impl Pass<'_> {
                 }
                 Ok(())
             };
-            batches.try_for_each(|batch| take(&batch?))?;
+            batches.try_for_each(|batch| add(&batch?))?;
             if at == sums.len() { Ok(total) } else { Err(uneven(index)) }
         })
     }

@@ -71,7 +71,7 @@ impl Sync {
             match error.kind() {
                 // The destination's word on its commits.
                 ErrorKind::Data => {
-                    verdict.findings.push(Finding::new(Problem::Commits, format!("{error:#}")))
+                    verdict.findings.push(Finding::new(Problem::Commits, format!("{error:#}")));
                 }
                 kind => {
                     verdict.exit_code = kind.exit_code();
