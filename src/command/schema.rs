@@ -1,6 +1,6 @@
 //! `tidegate schema`: JSON schemas, for editors and for those who read reports.
 
-use engine::{ReconcileReport, Report};
+use engine::{ReconcileReport, Report, VerifyReport};
 
 use crate::args::{ReportOf, Schema};
 use crate::config::{Registry, schema};
@@ -10,6 +10,7 @@ pub(super) fn run(arguments: &Schema) -> Answer {
     match arguments.report {
         Some(ReportOf::Sync) => Answer::json(&Report::schema()),
         Some(ReportOf::Reconcile) => Answer::json(&ReconcileReport::schema()),
+        Some(ReportOf::Verify) => Answer::json(&VerifyReport::schema()),
         None => Answer::json(&schema(&Registry::built_in())),
     }
 }
