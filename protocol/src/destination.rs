@@ -2,13 +2,16 @@
 
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use futures::{Future, FutureExt, future};
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result, StagedFile,
+    Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result,
+    StagedFile, StreamState,
 };
 
 /// A system that files are committed to. The files are written by the engine.
@@ -41,6 +44,19 @@ pub trait Destination: Sized + Send + Sync + 'static {
         stream: &ConfiguredStream,
         schema: &SchemaRef,
     ) -> impl Future<Output = Result<Prepared>> + Send;
+
+    /// Finishes what a crashed commit left undone or, where its files are gone, tells what that means;
+    /// with `apply` it makes a commit of its own then, at `at`, that goes back to the state before the lost
+    /// one. `None` where nothing is lost. Never called but by a person's order.
+    fn repair(
+        &self,
+        target: &str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<Repair>>> + Send {
+        let _ = (target, apply, at);
+        future::ready(Ok(None))
+    }
 
     /// Makes `commit.files` visible and `commit.state` current, both or neither.
     ///
@@ -79,6 +95,21 @@ pub trait Destination: Sized + Send + Sync + 'static {
 
 fn unreadable(name: &str) -> Error {
     Error::unsupported(format!("destination {name:?} can't read committed files back"))
+}
+
+/// What [`Destination::repair`] finds and does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    /// The commit whose files are gone.
+    pub sequence: u64,
+    /// How many of its files are.
+    pub lost_files: u64,
+    /// Rows in them.
+    pub lost_rows: u64,
+    /// Rows of its other files, which are removed: they are read again with the lost ones.
+    pub removed_rows: u64,
+    /// Where the stream stands once it is repaired.
+    pub state: StreamState,
 }
 
 /// A target that is ready for files.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use arrow_schema::SchemaRef;
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use schemars::Schema;
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     Catalog, Commit, CommittedFile, ConfiguredStream, Destination, Emitter, Error, FileReader, Head,
-    Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Result, Source, StreamFilter, Versioned,
+    Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source, StreamFilter, Versioned,
 };
 
 /// A plan whose partitions and state are JSON.
@@ -192,6 +193,13 @@ pub trait DynDestination: Send + Sync {
         stream: &'a ConfiguredStream,
         schema: &'a SchemaRef,
     ) -> BoxFuture<'a, Result<Prepared>>;
+    /// [`Destination::repair`].
+    fn repair<'a>(
+        &'a self,
+        target: &'a str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<Repair>>>;
     /// [`Destination::commit`].
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>>;
     /// [`Destination::visible`].
@@ -223,6 +231,15 @@ impl<D: Destination> DynDestination for D {
         schema: &'a SchemaRef,
     ) -> BoxFuture<'a, Result<Prepared>> {
         Destination::prepare(self, stream, schema).boxed()
+    }
+
+    fn repair<'a>(
+        &'a self,
+        target: &'a str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<Repair>>> {
+        Destination::repair(self, target, apply, at).boxed()
     }
 
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>> {

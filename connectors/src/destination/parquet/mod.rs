@@ -19,6 +19,7 @@ mod manifest;
 mod prepare;
 mod probe;
 mod readback;
+mod repair;
 mod seal;
 mod stage;
 mod store;
@@ -30,8 +31,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::SchemaRef;
+use chrono::{DateTime, Utc};
 use protocol::{
-    Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared, Result,
+    Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared, Repair,
+    Result,
 };
 use tokio::sync::OnceCell;
 
@@ -88,6 +91,10 @@ impl Destination for Parquet {
 
     async fn commit(&self, target: &str, commit: &Commit) -> Result<Head> {
         commit::commit(&self.store, self.target(target)?.as_ref(), commit).await
+    }
+
+    async fn repair(&self, target: &str, apply: bool, at: DateTime<Utc>) -> Result<Option<Repair>> {
+        repair::repair(&self.store, self.target(target)?.as_ref(), apply, at).await
     }
 
     async fn visible(&self, target: &str) -> Result<Vec<CommittedFile>> {
