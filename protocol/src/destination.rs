@@ -145,7 +145,9 @@ pub trait Stage: Send + Sync {
     ///
     /// A destination may use it to save double work: [`Stage::create`] then fails with
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) where another process that said so is at
-    /// work. Safety never rests on it: two that commit at once are kept apart by the commit.
+    /// work, and with [`ErrorKind::Stale`](crate::ErrorKind::Stale) where it had to commit first to get
+    /// rid of one that is gone. Safety never rests on it: two that commit at once are kept apart by
+    /// the commit.
     fn claim(&self) {}
 
     /// Says that no file of this stage waits any more: all are committed, discarded, or of a commit

@@ -9,15 +9,18 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::{Error, Result};
+use arrow_schema::SchemaRef;
+use protocol::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
 use super::store::{BEAT, Record, Store, Worker};
 use super::target::{Known, Target};
-use super::{clean, head};
+use super::{clean, fence, head};
 
 /// Without a sign of life for so long, a process is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Processes that have stopped and aim at one number, until the number is taken from them.
+const PILE: usize = 2;
 /// Time between two looks.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -30,8 +33,8 @@ enum Fate {
 }
 
 /// Makes sure, once per sync, that no other is at work on the target. Fails with `Conflict` where one is,
-/// or has committed while we waited.
-pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
+/// or has committed while we waited, and with `Stale` where the plan must be made again.
+pub(super) async fn hold(store: &Store, target: &Target, connection: &str, schema: &SchemaRef) -> Result<()> {
     if !target.run.claims() {
         return Ok(());
     }
@@ -39,7 +42,7 @@ pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
     if *held {
         return Ok(());
     }
-    let mut met = false;
+    let (mut met, mut stopped) = (false, 0);
     for worker in store.workers(&target.layout, &target.run).await? {
         let Some(record) = store.worker(&target.layout, &worker).await? else {
             met = true;
@@ -51,11 +54,14 @@ pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
         met = true;
         match watch(store, target, &worker, &record).await? {
             Fate::Works => return Err(at_work(target, &record)),
-            Fate::Stopped => tracing::warn!(
-                target_name = target.layout.target,
-                "{} has stopped working on this target: its work is done again",
-                record.holder
-            ),
+            Fate::Stopped => {
+                stopped += 1;
+                tracing::warn!(
+                    target_name = target.layout.target,
+                    "{} has stopped working on this target: its work is done again",
+                    record.holder
+                );
+            }
             Fate::Left => {}
         }
     }
@@ -69,6 +75,13 @@ pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
             ))
             .hint("run one sync of a connection at a time; running it again is safe"));
         }
+    }
+    if stopped >= PILE && matches!(store, Store::Objects(_)) {
+        fence::raise(store, target, connection, schema).await?;
+        return Err(Error::new(
+            ErrorKind::Stale,
+            format!("what {stopped} syncs of target {:?} left is removed first", target.layout.target),
+        ));
     }
     *held = true;
     target.run.hold();

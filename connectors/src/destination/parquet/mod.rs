@@ -11,6 +11,7 @@ mod clean;
 mod commit;
 mod config;
 mod error;
+mod fence;
 mod forward;
 mod head;
 mod holder;
