@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use protocol::{Error, Head, Result, StagedFile};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::claim::Claim;
 use super::layout::Layout;
 use super::manifest::Manifest;
 use super::store::Run;
@@ -20,7 +21,7 @@ pub(super) struct Target {
     /// Paths of files whose commit had no answer.
     in_doubt: Mutex<HashSet<String>>,
     /// Whether this sync has made sure that no other is at work.
-    pub(super) held: AsyncMutex<bool>,
+    pub(super) claim: AsyncMutex<Claim>,
     /// Whether others left something that may be garbage after the next commit.
     pub(super) others: AtomicBool,
 }
@@ -65,7 +66,7 @@ impl Target {
             run: Run::default(),
             known: Mutex::default(),
             in_doubt: Mutex::default(),
-            held: AsyncMutex::default(),
+            claim: AsyncMutex::default(),
             others: AtomicBool::default(),
         })
     }

@@ -68,7 +68,9 @@ impl Run {
 
     /// Notes that files are committed or gone.
     pub(in super::super) fn ended(&self, files: &[StagedFile]) {
-        files.iter().for_each(|file| self.end(&file.path));
+        for file in files {
+            self.end(&file.path);
+        }
     }
 
     /// Notes that a file is committed or gone.
