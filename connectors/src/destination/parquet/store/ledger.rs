@@ -55,6 +55,8 @@ struct Entry {
     upload: String,
     page: u32,
     version: u64,
+    /// The commit that it can be part of at the earliest.
+    sequence: u64,
 }
 
 /// What stands in the store.
@@ -105,7 +107,7 @@ impl Ledger {
             open.on_page += 1;
             open.sequence = open.sequence.max(sequence);
             open.claims = claims;
-            let entry = Entry { upload: begun.upload, page: open.page, version: open.version };
+            let entry = Entry { upload: begun.upload, page: open.page, version: open.version, sequence };
             open.uploads.insert(begun.path, entry);
             open.version
         };
@@ -131,6 +133,11 @@ impl Ledger {
             self.live(store, layout);
         }
         Ok(())
+    }
+
+    /// The commit that an upload of this process can be part of at the earliest.
+    pub(super) fn sequence(&self, path: &str) -> Option<u64> {
+        self.open().uploads.get(path).map(|entry| entry.sequence)
     }
 
     /// Says, with the next note, that this process is known to be alone.

@@ -66,6 +66,11 @@ impl Run {
         self.claims.load(Ordering::Relaxed)
     }
 
+    /// The commit that a file can be part of at the earliest which this process has noted.
+    pub(in super::super) fn sequence(&self, path: &str) -> Option<u64> {
+        self.ledger.sequence(path)
+    }
+
     /// Notes that files are committed or gone.
     pub(in super::super) fn ended(&self, files: &[StagedFile]) {
         for file in files {
