@@ -2,14 +2,16 @@
 
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use futures::{Future, FutureExt, future};
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
     Audit, Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result,
-    StagedFile,
+    StagedFile, StreamState,
 };
 
 /// A system that files are committed to. The files are written by the engine.
@@ -42,6 +44,19 @@ pub trait Destination: Sized + Send + Sync + 'static {
         stream: &ConfiguredStream,
         schema: &SchemaRef,
     ) -> impl Future<Output = Result<Prepared>> + Send;
+
+    /// Finishes what a crashed commit left undone or, where its files are gone, tells what that means;
+    /// with `apply` it makes a commit of its own then, at `at`, that goes back to the state before the lost
+    /// one. `None` where nothing is lost. Never called but by a person's order.
+    fn repair(
+        &self,
+        target: &str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<Repair>>> + Send {
+        let _ = (target, apply, at);
+        future::ready(Ok(None))
+    }
 
     /// Makes `commit.files` visible and `commit.state` current, both or neither.
     ///
@@ -92,6 +107,21 @@ fn unreadable(name: &str) -> Error {
     Error::unsupported(format!("destination {name:?} can't read committed files back"))
 }
 
+/// What [`Destination::repair`] finds and does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    /// The commit whose files are gone.
+    pub sequence: u64,
+    /// How many of its files are.
+    pub lost_files: u64,
+    /// Rows in them.
+    pub lost_rows: u64,
+    /// Rows of its other files, which are removed: they are read again with the lost ones.
+    pub removed_rows: u64,
+    /// Where the stream stands once it is repaired.
+    pub state: StreamState,
+}
+
 /// A target that is ready for files.
 pub struct Prepared {
     /// Where the stream stands.
@@ -125,7 +155,9 @@ pub trait Stage: Send + Sync {
     ///
     /// A destination may use it to save double work: [`Stage::create`] then fails with
     /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) where another process that said so is at
-    /// work. Safety never rests on it: two that commit at once are kept apart by the commit.
+    /// work, and with [`ErrorKind::Stale`](crate::ErrorKind::Stale) where it had to commit first to get
+    /// rid of one that is gone. Safety never rests on it: two that commit at once are kept apart by
+    /// the commit.
     fn claim(&self) {}
 
     /// Says that no file of this stage waits any more: all are committed, discarded, or of a commit

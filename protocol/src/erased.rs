@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use arrow_schema::SchemaRef;
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use schemars::Schema;
@@ -12,8 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Emitter, Error, FileReader, Head,
-    Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Result, Source, StreamFilter, Versioned,
+    Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Emitter, Error,
+    FileReader, Head, Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source,
+    StreamFilter, Versioned,
 };
 
 /// A plan whose partitions and state are JSON.
@@ -198,6 +200,13 @@ pub trait DynDestination: Send + Sync {
         stream: &'a ConfiguredStream,
         schema: &'a SchemaRef,
     ) -> BoxFuture<'a, Result<Prepared>>;
+    /// [`Destination::repair`].
+    fn repair<'a>(
+        &'a self,
+        target: &'a str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<Repair>>>;
     /// [`Destination::commit`].
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>>;
     /// [`Destination::visible`].
@@ -231,6 +240,15 @@ impl<D: Destination> DynDestination for D {
         schema: &'a SchemaRef,
     ) -> BoxFuture<'a, Result<Prepared>> {
         Destination::prepare(self, stream, schema).boxed()
+    }
+
+    fn repair<'a>(
+        &'a self,
+        target: &'a str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<Repair>>> {
+        Destination::repair(self, target, apply, at).boxed()
     }
 
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>> {

@@ -3,6 +3,7 @@
 //! A destination offers a [`DestinationFixture`], which opens instances on one place, as different
 //! processes would, and tells what a reader sees there. The suite plays the engine and the crashes.
 
+mod claims;
 mod commits;
 mod crashes;
 mod process;
@@ -44,6 +45,7 @@ pub async fn destination<F: DestinationFixture>(fixture: &F) {
     commits(fixture).await;
     writes(fixture).await;
     readback(fixture).await;
+    claims(fixture).await;
     targets(fixture).await;
     crashes(fixture).await;
 }
@@ -107,6 +109,17 @@ pub async fn writes<F: DestinationFixture>(fixture: &F) {
 pub async fn readback<F: DestinationFixture>(fixture: &F) {
     readback::visible_files_are_those_of_the_commits(fixture).await;
     readback::visible_files_can_be_read_by_ranges(fixture).await;
+}
+
+/// Claims and repairs: processes that meet others, and targets that have lost nothing.
+///
+/// # Panics
+///
+/// At the first fact that does not hold, naming it.
+pub async fn claims<F: DestinationFixture>(fixture: &F) {
+    claims::who_claims_commits_as_often_as_it_likes(fixture).await;
+    claims::of_two_that_claim_one_commits(fixture).await;
+    claims::what_has_lost_nothing_is_not_repaired(fixture).await;
 }
 
 /// Targets: owners, schemas and names.

@@ -147,6 +147,30 @@ async fn a_reset_that_a_sync_is_faster_than_changes_nothing() {
 }
 
 #[tokio::test]
+async fn uploads_that_a_rule_aborted_too_early_are_repaired_and_read_again() {
+    let (mut ledger, bucket) = in_bucket(100).await;
+    ledger.project.sync();
+    ledger.project.run(&["state", "repair"]).exits(0).prints("nothing to repair");
+    ledger.add(50).await;
+    let (proxy, gate) = gated(&bucket, Request::completes_file);
+    reach(&mut ledger, &proxy.before(&bucket).endpoint);
+    let running = ledger.start();
+    gate.until_reached();
+    assert!(running.kill());
+    bucket.abort_uploads();
+    gate.open();
+    reach(&mut ledger, &bucket.endpoint);
+
+    let lost = "commit 2 of target \"public.ledger\" can't be finished: 1 of its files with 50 rows are gone";
+    ledger.project.run(&["sync"]).exits(65).says(lost).says("`tidegate state repair`");
+    ledger.project.run(&["state", "repair"]).exits(64).says("commit 2 has lost 1 file with 50 rows");
+    ledger.project.run(&["state", "repair", "--yes"]).exits(0).prints("(commit 3)");
+    assert_eq!(ledger.project.sync()["totals"]["rows_written"], 50);
+    ledger.is_whole().await;
+    ledger.recovers().await;
+}
+
+#[tokio::test]
 async fn a_sync_makes_few_requests() {
     let (mut ledger, bucket) = in_bucket(100).await;
     ledger.project.sync();

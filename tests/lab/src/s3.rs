@@ -119,6 +119,13 @@ impl Bucket {
         }
     }
 
+    /// Aborts all uploads, as a rule of the bucket does that waits for too short a time.
+    pub fn abort_uploads(&self) {
+        let path = format!("/buckets/{}/.uploads?recursive=true", self.name);
+        let answer = http::request("DELETE", self.server.port + 2, &path);
+        assert!(matches!(answer, Some((204 | 404, _))), "uploads can't be aborted: {answer:?}");
+    }
+
     /// `s3://test-…/path`
     pub fn url(&self, path: &str) -> String {
         format!("s3://{}/{path}", self.name)

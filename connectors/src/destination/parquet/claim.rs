@@ -9,17 +9,33 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use protocol::{Error, Result};
+use arrow_schema::SchemaRef;
+use protocol::{Error, ErrorKind, Result};
 use tokio::time::Instant;
 
 use super::store::{BEAT, Record, Store, Worker};
 use super::target::{Known, Target};
-use super::{clean, head};
+use super::{clean, fence, head};
 
 /// Without a sign of life for so long, a process is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Processes that have stopped and aim at one number, until the number is taken from them.
+const PILE: usize = 2;
 /// Time between two looks.
 const POLL: Duration = Duration::from_millis(500);
+
+/// What a person does who is refused.
+const ADVICE: &str = "wait for it to end, or end it: running this one again is safe, and takes over from a \
+                      process that is gone";
+
+/// What a process knows of its own claim.
+#[derive(Debug, Default)]
+pub(super) enum Claim {
+    #[default]
+    Open,
+    Held,
+    Refused(ErrorKind, String),
+}
 
 /// What became of another process that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,16 +46,34 @@ enum Fate {
 }
 
 /// Makes sure, once per sync, that no other is at work on the target. Fails with `Conflict` where one is,
-/// or has committed while we waited.
-pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
+/// or has committed while we waited, and with `Stale` where the plan must be made again.
+pub(super) async fn hold(store: &Store, target: &Target, connection: &str, schema: &SchemaRef) -> Result<()> {
     if !target.run.claims() {
         return Ok(());
     }
-    let mut held = target.held.lock().await;
-    if *held {
-        return Ok(());
+    let mut claim = target.claim.lock().await;
+    match &*claim {
+        Claim::Held => return Ok(()),
+        // Other lanes need not wait for the same answer.
+        Claim::Refused(kind, message) => return Err(Error::new(*kind, message.clone()).hint(ADVICE)),
+        Claim::Open => {}
     }
-    let mut met = false;
+    let asked = ask(store, target, connection, schema).await;
+    match &asked {
+        Ok(()) => {
+            *claim = Claim::Held;
+            target.run.hold();
+        }
+        Err(error) if !error.kind().is_retryable() => {
+            *claim = Claim::Refused(error.kind(), error.message().to_owned());
+        }
+        Err(_) => {}
+    }
+    asked
+}
+
+async fn ask(store: &Store, target: &Target, connection: &str, schema: &SchemaRef) -> Result<()> {
+    let (mut met, mut stopped) = (false, 0);
     for worker in store.workers(&target.layout, &target.run).await? {
         let Some(record) = store.worker(&target.layout, &worker).await? else {
             met = true;
@@ -51,11 +85,14 @@ pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
         met = true;
         match watch(store, target, &worker, &record).await? {
             Fate::Works => return Err(at_work(target, &record)),
-            Fate::Stopped => tracing::warn!(
-                target_name = target.layout.target,
-                "{} has stopped working on this target: its work is done again",
-                record.holder
-            ),
+            Fate::Stopped => {
+                stopped += 1;
+                tracing::warn!(
+                    target_name = target.layout.target,
+                    "{} has stopped working on this target: its work is done again",
+                    record.holder
+                );
+            }
             Fate::Left => {}
         }
     }
@@ -67,11 +104,16 @@ pub(super) async fn hold(store: &Store, target: &Target) -> Result<()> {
                 "another sync of target {:?} was at work and has committed",
                 target.layout.target
             ))
-            .hint("run one sync of a connection at a time; running it again is safe"));
+            .hint(ADVICE));
         }
     }
-    *held = true;
-    target.run.hold();
+    if stopped >= PILE && matches!(store, Store::Objects(_)) {
+        fence::raise(store, target, connection, schema).await?;
+        return Err(Error::new(
+            ErrorKind::Stale,
+            format!("what {stopped} syncs of target {:?} left is removed first", target.layout.target),
+        ));
+    }
     Ok(())
 }
 
@@ -108,15 +150,12 @@ fn at_work(target: &Target, record: &Record) -> Error {
         "another sync of target {:?} is at work: {}{since}",
         target.layout.target, record.holder
     ))
-    .hint(
-        "wait for it to end, or end it: running this one again is safe, and takes over from a process that \
-         is gone",
-    )
+    .hint(ADVICE)
 }
 
 /// Ends the work of this process on the target, and removes what others left that can't commit any more.
 pub(super) async fn release(store: &Store, target: &Target) {
-    *target.held.lock().await = false;
+    *target.claim.lock().await = Claim::Open;
     let released = store.release(&target.layout, &target.run, |path| target.is_doubted(path)).await;
     let cleaned =
         if target.others.load(Ordering::Relaxed) { clean::again(store, target).await } else { Ok(()) };

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{Commit, Error, Head, Result, StagedFile, Totals, WriteMode};
 
-use super::layout::checked;
+use super::layout::{Layout, checked};
 use super::manifest::{FORMAT, Manifest, Void, Voids};
 use super::store::{Creation, Freshness, Store};
 use super::target::{Known, Target};
@@ -39,7 +39,7 @@ impl Created {
 }
 
 /// What became of a manifest that was sent.
-enum Fate {
+pub(super) enum Fate {
     Created,
     /// There is one of that number, this or another.
     Found(Box<Manifest>),
@@ -72,6 +72,7 @@ pub(super) async fn commit(store: &Store, target: &Target, commit: &Commit) -> R
 /// Creates the manifest that follows `known`, or finds it created.
 async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) -> Result<Created> {
     let layout = &target.layout;
+    target.refuse_overtaken(&commit.files)?;
     let adopted = match store.adopt(layout, commit.sequence, commit.files.clone()).await {
         Ok(adopted) => adopted,
         // A commit that was cancelled halfway may stand, and its files be where it put them.
@@ -85,7 +86,7 @@ async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) 
     let mut manifest = next(store, target, commit, adopted, known.head.as_deref()).await?;
     let document = manifest.seal()?;
     target.doubt(&commit.files);
-    let fate = settle_creation(store, target, commit, document).await?;
+    let fate = settle_creation(store, layout, commit.sequence, document).await?;
     target.resolve(&commit.files);
     match fate {
         Fate::Created => Ok(Created::Mine(Box::new(manifest))),
@@ -163,9 +164,13 @@ fn conflict(target: &Target, commit: &Commit) -> Error {
 }
 
 /// Creates the manifest, or finds out what became of it. Fails while that is not known.
-async fn settle_creation(store: &Store, target: &Target, commit: &Commit, document: Bytes) -> Result<Fate> {
-    let layout = &target.layout;
-    let key = layout.manifest(commit.sequence);
+pub(super) async fn settle_creation(
+    store: &Store,
+    layout: &Layout,
+    sequence: u64,
+    document: Bytes,
+) -> Result<Fate> {
+    let key = layout.manifest(sequence);
     let mut attempt = 0;
     loop {
         let result = store.create(&key, document.clone()).await;
@@ -173,7 +178,7 @@ async fn settle_creation(store: &Store, target: &Target, commit: &Commit, docume
             return Ok(Fate::Created);
         }
         // The key exists, or the answer was lost: what is there says whose it is.
-        match (head::find_commit(store, layout, commit.sequence).await, result) {
+        match (head::find_commit(store, layout, sequence).await, result) {
             (Ok(Some(found)), _) => return Ok(Fate::Found(Box::new(found))),
             (Ok(None), Err(error)) if !error.kind().is_retryable() => return Ok(Fate::Refused(error)),
             (Err(_), Err(error)) | (Err(error), Ok(_)) => return Err(error),

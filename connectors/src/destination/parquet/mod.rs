@@ -11,6 +11,7 @@ mod clean;
 mod commit;
 mod config;
 mod error;
+mod fence;
 mod forward;
 mod head;
 mod holder;
@@ -19,6 +20,7 @@ mod manifest;
 mod prepare;
 mod probe;
 mod readback;
+mod repair;
 mod seal;
 mod stage;
 mod store;
@@ -30,9 +32,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::SchemaRef;
+use chrono::{DateTime, Utc};
 use protocol::{
     Audit, Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared,
-    Result,
+    Repair, Result,
 };
 use tokio::sync::OnceCell;
 
@@ -89,6 +92,10 @@ impl Destination for Parquet {
 
     async fn commit(&self, target: &str, commit: &Commit) -> Result<Head> {
         commit::commit(&self.store, self.target(target)?.as_ref(), commit).await
+    }
+
+    async fn repair(&self, target: &str, apply: bool, at: DateTime<Utc>) -> Result<Option<Repair>> {
+        repair::repair(&self.store, self.target(target)?.as_ref(), apply, at).await
     }
 
     async fn visible(&self, target: &str) -> Result<Vec<CommittedFile>> {

@@ -36,7 +36,13 @@ pub(super) async fn prepare(
     }
     let (schema, changes) = join_schemas(&known, stream, schema)?;
     let head = known.head();
-    let stage = ParquetStage { store: Arc::clone(store), target, options: parquet.options.clone() };
+    let stage = ParquetStage {
+        store: Arc::clone(store),
+        target,
+        options: parquet.options.clone(),
+        connection: stream.connection.clone(),
+        schema: schema.clone(),
+    };
     Ok(Prepared { head, stage: Box::new(stage), schema, changes })
 }
 

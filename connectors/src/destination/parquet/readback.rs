@@ -59,16 +59,16 @@ async fn read_commits(store: &Store, layout: &Layout, last: &Manifest, audit: &m
     let first = names.iter().filter_map(|name| manifest_sequence(name)).min().unwrap_or(last.sequence);
     let first = first.min(last.generation_start);
     let mut commits = std::pin::pin!(head::commits(store, layout, first, last.sequence));
-    let mut before: Option<Manifest> = None;
+    let mut before = None;
     while let Some(commit) = commits.try_next().await? {
         if let Some(before) = &before {
             commit.follows(before, &store.place(&layout.manifest(commit.sequence)))?;
         }
+        before = Some(commit.as_parent());
         audit.commits += 1;
         if commit.sequence >= last.generation_start {
-            audit.files.extend(files_of(commit.clone())?);
+            audit.files.extend(files_of(commit)?);
         }
-        before = Some(commit);
     }
     audit.sequence = last.sequence;
     Ok(())

@@ -5,6 +5,7 @@ pub(super) mod multipart;
 
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::{Error, FileOptions, Result, Stage, StagedFile, StagedWriter};
@@ -19,6 +20,8 @@ pub(super) struct ParquetStage {
     pub(super) store: Arc<Store>,
     pub(super) target: Arc<Target>,
     pub(super) options: FileOptions,
+    pub(super) connection: String,
+    pub(super) schema: SchemaRef,
 }
 
 impl Stage for ParquetStage {
@@ -35,7 +38,7 @@ impl Stage for ParquetStage {
             let sequence = self.target.next_sequence();
             let path = new_file(folder, sequence)?;
             let writer = self.store.stage(&self.target.layout, &self.target.run, path, sequence).await?;
-            if let Err(error) = claim::hold(&self.store, &self.target).await {
+            if let Err(error) = claim::hold(&self.store, &self.target, &self.connection, &self.schema).await {
                 // Why the claim was refused says more.
                 let _ = writer.abandon().await;
                 return Err(error);

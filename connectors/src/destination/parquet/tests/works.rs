@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Destination, ErrorKind, StreamState, Unfinished, Versioned};
+use protocol::{Destination, ErrorKind, StreamState, SyncId, Unfinished, Versioned, WriteMode};
 use serde_json::json;
 
 use super::bench::{Directory, InMemory, Process, refused, rows};
@@ -27,19 +27,79 @@ async fn killed(place: &InMemory) {
     process.stage(&[667]).await.unwrap();
 }
 
+fn unfinished(sync: SyncId) -> StreamState {
+    let next = Versioned { source: "test".into(), version: 1, value: json!(1) };
+    let unfinished = Unfinished {
+        sync,
+        fingerprint: String::new(),
+        mode: "test".into(),
+        max_in_flight: None,
+        next,
+        remaining: vec![json!(1)],
+    };
+    StreamState { source: None, unfinished: Some(unfinished) }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_killed_syncs_began_is_gone_after_the_next_commit() {
     let place = InMemory::new();
     Process::syncing(place.destination()).await.load(&[1]).await;
     assert_eq!((place.0.open_uploads(), notes(&place).await.len()), (0, 0), "a sync leaves no note");
-    for killed_syncs in 1..=3 {
-        killed(&place).await;
-        assert_eq!(place.0.open_uploads(), 2 * killed_syncs, "who aims at the next commit may be alive");
-    }
+    killed(&place).await;
+    Process::start(place.destination()).await;
+    assert_eq!(place.0.open_uploads(), 2, "who aims at the next commit may be alive");
     let mut next = Process::syncing(place.destination()).await;
     next.load(&[2]).await;
     assert_eq!((place.0.open_uploads(), notes(&place).await), (0, vec![]));
     assert_eq!(seen(&place).await, [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_killed_again_and_again_does_not_pile_up() {
+    for before in [None, Some(1)] {
+        let place = InMemory::new();
+        if let Some(id) = before {
+            Process::syncing(place.destination()).await.load(&[id]).await;
+        }
+        let state = place.destination().head("public.orders").await.unwrap().state;
+        let mut zombie = Process::syncing(place.destination()).await;
+        let late = zombie.next(vec![zombie.stage(&[666]).await.unwrap()]);
+        place.0.fail(Call::Put, notes(&place).await.remove(0).leak(), Fault::Forbidden, usize::MAX);
+        killed(&place).await;
+        let third = Process::syncing(place.destination()).await;
+        let error = refused(third.stage(&[666]).await);
+        assert_eq!(error.kind(), ErrorKind::Stale, "{error:?}");
+        third.prepared.stage.release().await;
+        assert_eq!((place.0.open_uploads(), notes(&place).await), (0, vec![]));
+        place.0.heal();
+
+        // The number is taken: even one that was not dead can't commit what is gone.
+        assert_eq!(refused(zombie.commit(&late).await).kind(), ErrorKind::Conflict);
+        let mut next = Process::syncing(third.parquet).await;
+        assert_eq!(next.prepared.head.state, state, "nothing else has changed");
+        next.load(&[2]).await;
+        assert_eq!(seen(&place).await, before.into_iter().chain([2]).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unfinished_overwrite_outlives_what_is_killed_again_and_again() {
+    let place = InMemory::new();
+    let mut first = Process::started(place.destination(), WriteMode::Overwrite).await.unwrap();
+    let file = first.stage(&[1]).await.unwrap();
+    let part = protocol::Commit { ends_sync: false, state: unfinished(first.sync), ..first.next(vec![file]) };
+    first.commit(&part).await.unwrap();
+    for _ in 0..2 {
+        killed(&place).await;
+    }
+    let third = Process::syncing(place.destination()).await;
+    assert_eq!(refused(third.stage(&[666]).await).kind(), ErrorKind::Stale);
+    third.prepared.stage.release().await;
+    let mut last = Process::started(third.parquet, WriteMode::Overwrite).await.unwrap();
+    assert_eq!((last.prepared.head.sequence, &last.prepared.head.state), (2, &part.state));
+    last.sync = first.sync;
+    last.load(&[2]).await;
+    assert_eq!((seen(&place).await, place.0.open_uploads()), (vec![1, 2], 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,17 +205,7 @@ async fn what_was_read_for_another_process_is_kept_while_its_sync_goes_on() {
     let place = InMemory::new();
     let file = Process::start(place.destination()).await.stage(&[1]).await.unwrap();
     let mut part = Process::start(place.destination()).await;
-    let next = Versioned { source: "test".into(), version: 1, value: json!(1) };
-    let unfinished = Unfinished {
-        sync: part.sync,
-        fingerprint: String::new(),
-        mode: "test".into(),
-        max_in_flight: None,
-        next,
-        remaining: vec![json!(1)],
-    };
-    let state = StreamState { source: None, unfinished: Some(unfinished) };
-    let commit = protocol::Commit { ends_sync: false, state, ..part.next(vec![]) };
+    let commit = protocol::Commit { ends_sync: false, state: unfinished(part.sync), ..part.next(vec![]) };
     part.commit(&commit).await.unwrap();
     let mut last = Process::start(place.destination()).await;
     assert_eq!(place.0.open_uploads(), 1);
@@ -196,7 +246,7 @@ async fn an_upload_that_can_t_be_noted_is_not_begun() {
 #[tokio::test]
 async fn notes_that_can_t_be_read_are_left_alone() {
     let place = InMemory::new();
-    let key = format!("{STAGE}/run-0192f0c0000070008000000000000000-0.json");
+    let key = format!("{STAGE}/run-00000001-0192f0c0000070008000000000000000-0.json");
     for note in ["", "{}", r#"{"format": 99}"#] {
         object_store::ObjectStoreExt::put(&place.0.inner, &key.as_str().into(), note.into()).await.unwrap();
         Process::syncing(place.destination()).await.load(&[1]).await;
