@@ -17,8 +17,8 @@ use protocol::{
     ConfiguredStream, Error, Grain, Lifetime, Plan, PlanRequest, Planned, Result, StreamKind, SyncMode,
 };
 
-use super::connect::Client;
 use super::answer::ask_one;
+use super::connect::Client;
 use super::discover::{self, Leaf, Relation};
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
@@ -102,7 +102,10 @@ impl<'a> Planning<'a> {
         let after = cursor.looked().or((!new_leaves.is_empty()).then_some(self.begun));
         // A snapshot for this stream alone takes a connection: only where there is need or much to read.
         let shared = self.is_session() && (after.is_none() || is_seen || is_large);
-        let wait = !is_seen || !cursor.has_start();
+        // Nothing is held back by what is running. But where nothing was settled yet, the next sync would
+        // have to look at all rows.
+        let is_blind = if cursor.has_value() { cursor.looked().is_some() } else { !cursor.has_start() };
+        let wait = !is_seen || is_blind;
         let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
         let step = self.step(&cursor, mode, &basis, &mut notes).await?;
 
@@ -207,11 +210,10 @@ impl<'a> Planning<'a> {
         Partition {
             relation: table(relation),
             leaf: None,
-            leaves: (window.is_some() && is_divided && relation.whole)
-                .then(|| {
-                    let known = |leaf: &&Leaf| !new.iter().any(|new| new.oid == leaf.oid);
-                    relation.leaves.iter().filter(known).map(|leaf| leaf.oid).collect()
-                }),
+            leaves: (window.is_some() && is_divided && relation.whole).then(|| {
+                let known = |leaf: &&Leaf| !new.iter().any(|new| new.oid == leaf.oid);
+                relation.leaves.iter().filter(known).map(|leaf| leaf.oid).collect()
+            }),
             range: None,
             window,
             filter: self.stream.filter.clone(),
