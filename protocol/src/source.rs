@@ -49,6 +49,9 @@ pub trait Source: Sized + Send + Sync + 'static {
     /// Divides what is new in one stream since `request.state` into partitions which together cover
     /// it and do not overlap, and says what the state is once all of them are committed.
     ///
+    /// A full refresh takes nothing from the state, but what it reads is not older than what the state
+    /// accounts for: rows that are missing in it are deleted.
+    ///
     /// Called once per stream and sync, for several streams at once; not at all while an earlier
     /// sync is unfinished, whose partitions are read first.
     fn plan(

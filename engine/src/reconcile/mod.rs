@@ -231,6 +231,7 @@ async fn compare(
         columns,
         digests: Digests::default(),
         promise,
+        state: head.state.source.clone(),
         shown: asked.show_keys,
         budget,
         share,

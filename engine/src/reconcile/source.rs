@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
-use protocol::{ConfiguredStream, DynSource, Error, Event, Lifetime, Result};
+use protocol::{ConfiguredStream, DynSource, Error, ErrorKind, Event, Lifetime, Result, Versioned};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, block_in_place};
@@ -48,13 +48,21 @@ pub(super) struct Reader {
     pub(super) columns: Columns,
     pub(super) digests: Digests,
     pub(super) promise: Promise,
+    /// Where the stream stands: what is read is not older.
+    pub(super) state: Option<Versioned>,
     /// How many keys of each kind are kept for people.
     pub(super) shown: usize,
     pub(super) budget: Arc<Budget>,
     pub(super) share: Share,
 }
 
-type Queue = Arc<Mutex<VecDeque<Value>>>;
+/// What the lanes of one read share.
+struct Reading {
+    findings: Arc<Mutex<Findings>>,
+    queue: Mutex<VecDeque<Value>>,
+    /// The state that a sync would have after this read.
+    next: Mutex<Versioned>,
+}
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -65,53 +73,69 @@ impl Reader {
     /// the next call starts anew.
     pub(super) async fn read(self: &Arc<Self>, findings: &Arc<Mutex<Findings>>) -> Result<()> {
         locked(findings).rewind();
-        let plan = self.source.plan(&self.stream, None, self.share.lanes, Lifetime::Session).await?;
+        let (state, lanes) = (self.state.as_ref(), self.share.lanes);
+        let plan = self.source.plan(&self.stream, state, lanes, Lifetime::Session).await?;
         let endured = plan.max_in_flight.map_or(usize::MAX, NonZeroUsize::get);
-        let count = self.share.lanes.get().min(endured).min(plan.partitions.len());
-        let partitions = plan.partitions.into_iter().map(|planned| planned.partition).collect();
-        let queue: Queue = Arc::new(Mutex::new(partitions));
+        let count = lanes.get().min(endured).min(plan.partitions.len());
+        let reading = Arc::new(Reading {
+            findings: Arc::clone(findings),
+            queue: Mutex::new(plan.partitions.into_iter().map(|planned| planned.partition).collect()),
+            next: Mutex::new(plan.next),
+        });
         let mut lanes = JoinSet::new();
         for _ in 0..count {
-            let (reader, findings, queue) = (Arc::clone(self), Arc::clone(findings), Arc::clone(&queue));
+            let (reader, reading) = (Arc::clone(self), Arc::clone(&reading));
             lanes.spawn(async move {
-                let result = caught("reading the source", reader.lane(&findings, &queue)).await;
+                let result = caught("reading the source", reader.lane(&reading)).await;
                 if result.is_err() {
                     // The others end with what they are reading: it is thrown away.
-                    locked(&queue).clear();
+                    locked(&reading.queue).clear();
                 }
                 result
             });
         }
-        first_error(&mut lanes).await
+        first_error(&mut lanes).await?;
+        if self.source.is_settled(&locked(&reading.next)) {
+            return Ok(());
+        }
+        // A row that moved in between may have been in no part.
+        Err(Error::new(ErrorKind::Stale, "parts of the stream were read at different times"))
     }
 
     /// Reads partitions until none is left.
-    async fn lane(&self, findings: &Mutex<Findings>, queue: &Mutex<VecDeque<Value>>) -> Result<()> {
+    async fn lane(&self, reading: &Reading) -> Result<()> {
         let _charge = self.budget.reserve(self.share.reserve).await;
         loop {
-            let Some(partition) = locked(queue).pop_front() else { return Ok(()) };
-            self.partition(partition, findings).await?;
+            let Some(partition) = locked(&reading.queue).pop_front() else { return Ok(()) };
+            self.partition(partition, reading).await?;
         }
     }
 
-    async fn partition(&self, partition: Value, findings: &Mutex<Findings>) -> Result<()> {
+    async fn partition(&self, partition: Value, reading: &Reading) -> Result<()> {
         let (sender, mut parcels) = mpsc::channel(1);
-        let reading = async move {
+        let advance = |seen| self.source.advance(&mut locked(&reading.next), &partition, seen);
+        let rows = async {
             let mut outlet = LaneOutlet::new(sender, Arc::clone(&self.budget), self.share);
-            self.source.read(&self.stream, partition, &mut outlet).await
+            let read = self.source.read(&self.stream, partition.clone(), &mut outlet).await;
+            // Who compares waits for the end of it.
+            drop(outlet);
+            read
         };
         let comparing = async move {
             while let Some(Parcel { event, charge }) = parcels.recv().await {
-                if let Event::Batch(batch) = event {
-                    block_in_place(|| self.compare(&batch, findings))?;
+                match event {
+                    Event::Batch(batch) => block_in_place(|| self.compare(&batch, &reading.findings))?,
+                    Event::Checkpoint { seen, .. } => advance(seen)?,
+                    Event::Adjusted(_) => {}
                 }
                 drop(charge);
             }
             Ok(())
         };
-        let (read, compared) = futures::join!(reading, comparing);
+        let (read, compared) = futures::join!(rows, comparing);
         // Where comparing fails, reading fails for want of somebody who takes its rows.
-        compared.and(read.map(drop))
+        compared?;
+        advance(read?)
     }
 
     fn compare(&self, batch: &RecordBatch, findings: &Mutex<Findings>) -> Result<()> {

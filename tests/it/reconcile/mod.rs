@@ -5,6 +5,7 @@ mod busy;
 mod delete;
 mod key;
 mod race;
+mod replica;
 mod soft;
 mod wrong;
 

@@ -64,7 +64,10 @@ impl<'a> Planning<'a> {
         let base = self.partition(None, &[]);
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, None).await?;
-        let need = Need { barrier: false, after: None, shared: self.is_session(), wait: false };
+        // One replica may be behind the one that was read last: what was read must not go back.
+        let follows = *self.request.state != State::default();
+        let barrier = follows && self.source.connector.has_replica();
+        let need = Need { barrier, after: None, shared: self.is_session(), wait: false };
         let basis = self.basis(lease, need).await?;
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
