@@ -144,7 +144,7 @@ async fn a_server_that_works_in_silence_is_waited_for() {
     connection(&mut ledger)["retries"] = json!(0);
     ledger.add(10).await;
     // It neither sends nor waits for a lock, several times as long as a silent line is given.
-    ledger.slow(30, 5.0);
+    ledger.slow(30, 3.5);
     let report = ledger.project.sync();
     assert_eq!(report["totals"]["rows_written"], 10, "{report:#}");
     ledger.fast();
@@ -153,7 +153,7 @@ async fn a_server_that_works_in_silence_is_waited_for() {
     locker.batch_execute("BEGIN; LOCK TABLE ledger").await.unwrap();
     let running = ledger.start();
     ledger.until_session("wait_event_type = 'Lock'").await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     locker.batch_execute("COMMIT").await.unwrap();
     let document = running.wait().exits(0).json();
     assert_eq!(

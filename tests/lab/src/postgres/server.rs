@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// Whether it takes connections: the lock file's last line says so.
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         let lock = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let mut lines = lock.lines().map(str::trim);
         let pid = lines.next().and_then(|pid| pid.parse().ok());

@@ -127,10 +127,8 @@ mod tests {
             let mut silence = Silence::new();
             questions.chunks(step).for_each(|part| silence.sent(part));
             for answered in 0..3 {
-                for part in answers.chunks(step) {
-                    assert!(silence.since(false).is_some(), "{step}: after {answered} answers");
-                    silence.heard(part);
-                }
+                assert!(silence.since(false).is_some(), "{step}: after {answered} answers");
+                answers.chunks(step).for_each(|part| silence.heard(part));
             }
             assert!(silence.since(false).is_none(), "{step}");
             // What comes unasked changes nothing.

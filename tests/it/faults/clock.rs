@@ -1,0 +1,122 @@
+//! Clocks that are wrong or jump, time zones, and processes that are stopped for a while: the clock
+//! decides nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use lab::{Cluster, S3};
+use serde_json::json;
+
+use crate::support::{Ledger, Running};
+
+const YEAR_SECONDS: i64 = 31_557_600;
+
+/// Makes a library that shifts what a process is told about the time of day: first by `CLOCK_FIRST`
+/// seconds and, after so many questions as `CLOCK_ASKED` says, by `CLOCK_THEN`.
+fn shifted_clock(folder: &Path) -> PathBuf {
+    let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
+    std::fs::write(
+        &source,
+        r#"
+        #include <stdlib.h>
+        #include <sys/syscall.h>
+        #include <time.h>
+        #include <unistd.h>
+        static long number(const char *name) { const char *text = getenv(name); return text ? atol(text) : 0; }
+        int clock_gettime(clockid_t clock, struct timespec *now) {
+            static long asked = 0;
+            int failed = (int)syscall(SYS_clock_gettime, clock, now);
+            if (!failed && clock == CLOCK_REALTIME)
+                now->tv_sec += ++asked > number("CLOCK_ASKED") ? number("CLOCK_THEN") : number("CLOCK_FIRST");
+            return failed;
+        }
+        "#,
+    )
+    .expect("the folder is the test's own");
+    let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+    assert!(made.expect("what links Rust is a C compiler").success());
+    library
+}
+
+#[tokio::test]
+async fn a_client_whose_clock_is_wrong_or_jumps_reads_the_same_rows() {
+    let mut ledger = Ledger::incremental(50).await;
+    let library = shifted_clock(&ledger.project.path("."));
+    let shifts = [(YEAR_SECONDS, 0), (-YEAR_SECONDS, 0), (7200, -7200), (-7200, 7200), (0, 0)];
+    for (first, then) in shifts {
+        ledger.add(20).await;
+        let mut command = ledger.project.command(&["sync", "--output", "json"]);
+        let asked = if then == 0 { i64::MAX } else { 5 };
+        command.env("LD_PRELOAD", &library).env("CLOCK_ASKED", asked.to_string());
+        command.env("CLOCK_FIRST", first.to_string()).env("CLOCK_THEN", then.to_string());
+        let report = Running::start(command).wait().exits(0).json();
+        let year = report["started_at"].as_str().and_then(|text| text.get(..4)?.parse::<i64>().ok());
+        if first.abs() == YEAR_SECONDS {
+            let here: i64 =
+                ledger.database.value("SELECT date_part('year', now())").await.unwrap().parse().unwrap();
+            assert_ne!(year, Some(here), "the clock was not shifted");
+        }
+        ledger.is_whole().await;
+    }
+    ledger.recovers().await;
+}
+
+#[tokio::test]
+async fn a_time_zone_changes_nothing() {
+    let mut ledger = Ledger::incremental(5).await;
+    for zone in ["Pacific/Chatham", "America/St_Johns", ":/no/such/zone", "XYZ-24:59", "\u{fffd}"] {
+        ledger.add(5).await;
+        let mut command = ledger.project.command(&["sync", "--output", "json"]);
+        command.env("TZ", zone);
+        Running::start(command).wait().exits(0);
+        ledger.is_whole().await;
+    }
+}
+
+/// Stops a sync amid its rows, for as long as another takes, and lets it go on.
+async fn overtaken(mut ledger: Ledger) {
+    ledger.project.sync();
+    ledger.add(100).await;
+    ledger.slow(100, 0.5);
+    let running = ledger.start();
+    ledger.until_session("query LIKE 'COPY%' AND wait_event = 'PgSleep'").await;
+    running.signal("STOP");
+    ledger.fast();
+    let report = ledger.project.sync();
+    assert_eq!(report["totals"]["rows_written"], 100, "{report:#}");
+    running.signal("CONT");
+    let document = running.wait().exits(75).json();
+    assert_eq!(super::refusal::error_of(&document)["kind"], "conflict", "{document:#}");
+    assert_eq!(document["totals"]["rows_written"], 0, "{document:#}");
+    ledger.recovers().await;
+}
+
+#[tokio::test]
+async fn a_sync_that_wakes_up_after_another_has_committed_leaves_nothing() {
+    overtaken(Ledger::incremental(20).await).await;
+    let bucket = S3::shared().bucket();
+    overtaken(Ledger::of(Cluster::shared(), 20, Ledger::incremental_stream(), Some(&bucket)).await).await;
+}
+
+#[tokio::test]
+async fn a_sync_that_is_stopped_for_a_while_goes_on() {
+    let bucket = S3::shared().bucket();
+    let mut ledger = Ledger::of(Cluster::shared(), 20, Ledger::incremental_stream(), Some(&bucket)).await;
+    let settings = ledger.project.configuration();
+    settings["destinations"]["lake"]["request_timeout"] = json!("500ms");
+    settings["sources"]["db"]["keepalive"] = json!("1s");
+    settings["sources"]["db"]["connect_timeout"] = json!("1s");
+    ledger.project.sync();
+    ledger.add(300).await;
+    ledger.slow(100, 0.3);
+    let running = ledger.start();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        running.signal("STOP");
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        running.signal("CONT");
+    }
+    running.wait().exits(0);
+    ledger.is_whole().await;
+}
