@@ -12,28 +12,27 @@ use crate::support::{Ledger, Running};
 
 const YEAR_SECONDS: i64 = 31_557_600;
 
-/// Makes a library that shifts what a process is told about the time of day: first by `CLOCK_FIRST`
-/// seconds and, after so many questions as `CLOCK_ASKED` says, by `CLOCK_THEN`.
-fn shifted_clock(folder: &Path) -> PathBuf {
-    let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
-    std::fs::write(
-        &source,
-        r#"
-        #include <stdlib.h>
-        #include <sys/syscall.h>
-        #include <time.h>
-        #include <unistd.h>
-        static long number(const char *name) { const char *text = getenv(name); return text ? atol(text) : 0; }
-        int clock_gettime(clockid_t clock, struct timespec *now) {
-            static long asked = 0;
-            int failed = (int)syscall(SYS_clock_gettime, clock, now);
-            if (!failed && clock == CLOCK_REALTIME)
-                now->tv_sec += ++asked > number("CLOCK_ASKED") ? number("CLOCK_THEN") : number("CLOCK_FIRST");
-            return failed;
-        }
-        "#,
-    )
-    .expect("the folder is the test's own");
+/// Shifts what a process is told about the time of day: first by `CLOCK_FIRST` seconds and, after so
+/// many questions as `CLOCK_ASKED` says, by `CLOCK_THEN`.
+const SHIFTED: &str = r#"
+    #include <stdlib.h>
+    #include <sys/syscall.h>
+    #include <time.h>
+    #include <unistd.h>
+    static long number(const char *name) { const char *text = getenv(name); return text ? atol(text) : 0; }
+    int clock_gettime(clockid_t clock, struct timespec *now) {
+        static long asked = 0;
+        int failed = (int)syscall(SYS_clock_gettime, clock, now);
+        if (!failed && clock == CLOCK_REALTIME)
+            now->tv_sec += ++asked > number("CLOCK_ASKED") ? number("CLOCK_THEN") : number("CLOCK_FIRST");
+        return failed;
+    }
+    "#;
+
+/// Makes a library of functions in C that stand before the system's in a process that loads it first.
+pub(super) fn preloaded(folder: &Path, name: &str, code: &str) -> PathBuf {
+    let (source, library) = (folder.join(format!("{name}.c")), folder.join(format!("{name}.so")));
+    std::fs::write(&source, code).expect("the folder is the test's own");
     let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
     assert!(made.expect("what links Rust is a C compiler").success());
     library
@@ -42,7 +41,7 @@ fn shifted_clock(folder: &Path) -> PathBuf {
 #[tokio::test]
 async fn a_client_whose_clock_is_wrong_or_jumps_reads_the_same_rows() {
     let mut ledger = Ledger::incremental(50).await;
-    let library = shifted_clock(&ledger.project.path("."));
+    let library = preloaded(&ledger.project.path("."), "clock", SHIFTED);
     let shifts = [(YEAR_SECONDS, 0), (-YEAR_SECONDS, 0), (7200, -7200), (-7200, 7200), (0, 0)];
     for (first, then) in shifts {
         ledger.add(20).await;

@@ -1,7 +1,10 @@
-//! What a process may be short of: file handles, a folder for temporary files, rights on what it makes.
+//! What a process may be short of: file handles, a folder for temporary files, rights on what it makes, a
+//! device that works.
 
 use std::process::Command;
 
+use super::clock::preloaded;
+use super::refusal::committed_tree;
 use crate::support::{Ledger, Running};
 
 /// The sync, run by a shell that does `before` first.
@@ -57,4 +60,25 @@ async fn neither_a_folder_for_temporary_files_nor_a_usual_mask_is_needed() {
         under(&ledger, before).wait().exits(0);
         ledger.is_whole().await;
     }
+}
+
+#[tokio::test]
+async fn a_device_that_fails_ends_a_sync_before_it_commits() {
+    // What is written reaches the device only when it is asked for.
+    const FAILING: &str = r"
+        #include <errno.h>
+        int fsync(int file) { errno = EIO; return -1; }
+        int fdatasync(int file) { errno = EIO; return -1; }
+        ";
+    let mut ledger = Ledger::incremental(20).await;
+    ledger.project.sync();
+    ledger.add(20).await;
+    let library = preloaded(&ledger.project.path("."), "device", FAILING);
+    let before = committed_tree(&ledger.project.path("lake"));
+    let mut command = ledger.project.command(&["sync", "--output", "json"]);
+    command.env("LD_PRELOAD", &library);
+    let ran = Running::start(command).wait().exits(74).says("public.ledger").says("os error 5");
+    assert_eq!(ran.json()["totals"]["rows_written"], 0, "{}", ran.stdout);
+    assert!(before == committed_tree(&ledger.project.path("lake")), "something was committed");
+    ledger.recovers().await;
 }

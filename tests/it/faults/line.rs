@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lab::postgres::Tls;
 use lab::{Cluster, Options};
 use serde_json::{Value, json};
 
@@ -178,6 +179,38 @@ async fn a_slow_line_is_no_silent_one() {
     assert_eq!(report["totals"]["rows_written"], 1000, "{report:#}");
     assert_eq!(report["totals"]["retries"], 0, "{report:#}");
     ledger.is_whole().await;
+}
+
+#[tokio::test]
+async fn a_bit_that_is_flipped_under_encryption_breaks_the_line_and_no_row() {
+    let tls = Tls::new();
+    let cluster = Cluster::start(Options::default().tls(&tls));
+    let mut ledger = Ledger::of(&cluster, 20, Ledger::incremental_stream(), None).await;
+    let cable = through_a_cable(&mut ledger);
+    let source = &mut ledger.project.configuration()["sources"]["db"];
+    source["sslrootcert"] = json!(tls.authority_path());
+    ledger.project.sync();
+    for at in [3_000, 9_000, 60_000] {
+        ledger.add(1000).await;
+        cable.break_after(at, Side::Server, 1, Break::Flip);
+        let report = ledger.project.sync();
+        assert_eq!(cable.left(), 0, "no connection carried {at} bytes");
+        assert_eq!(report["totals"]["rows_written"], 1000, "after {at} bytes: {report:#}");
+        ledger.is_whole().await;
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_the_sixth_version_is_one_like_others() {
+    let mut ledger = Ledger::incremental(20).await;
+    let server = format!("127.0.0.1:{}", ledger.database.port());
+    let Ok(cable) = Cable::from("[::1]", &server) else {
+        eprintln!("NOT TESTED: this machine has no loopback address of IPv6");
+        return;
+    };
+    let url = cable.instead_of(&server, &ledger.database.url());
+    ledger.project.configuration()["sources"]["db"]["url"] = json!(url);
+    ledger.recovers().await;
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ pub(crate) enum Break {
     Close,
     /// It stays open and nothing passes any more, in either direction.
     Silence,
+    /// It stays open, and one bit arrives as another than it was sent.
+    Flip,
 }
 
 /// The side that bytes come from.
@@ -29,6 +31,7 @@ pub(crate) enum Side {
 
 /// A line that stays until the tests end.
 pub(crate) struct Cable {
+    host: &'static str,
     port: u16,
     state: Arc<watch::Sender<State>>,
 }
@@ -58,7 +61,12 @@ struct Limit {
 impl Cable {
     /// A line to `server`: an address with its port.
     pub(crate) fn to(server: &str) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("some port is free");
+        Self::from("127.0.0.1", server).expect("some port is free")
+    }
+
+    /// The same, on that address of this machine, which it may not have.
+    pub(crate) fn from(host: &'static str, server: &str) -> std::io::Result<Self> {
+        let listener = std::net::TcpListener::bind(format!("{host}:0"))?;
         listener.set_nonblocking(true).expect("it is a socket");
         let port = listener.local_addr().expect("it listens").port();
         let state = Arc::new(watch::Sender::new(State::default()));
@@ -67,7 +75,7 @@ impl Cable {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime needs only files").block_on(listen(listener, server, shared));
         });
-        Self { port, state }
+        Ok(Self { host, port, state })
     }
 
     /// `url` with the address of this line in the place of the server's.
@@ -77,7 +85,7 @@ impl Cable {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.host, self.port)
     }
 
     /// Breaks all connections that are open.
@@ -135,7 +143,7 @@ async fn listen(listener: std::net::TcpListener, server: String, state: Arc<watc
                         let _ = SockRef::from(end).set_linger(Some(Duration::ZERO));
                     }
                 }
-                Break::Close => {}
+                Break::Close | Break::Flip => {}
                 // Held open until the tests end.
                 Break::Silence => std::future::pending().await,
             }
@@ -177,15 +185,18 @@ impl Line {
                 let state = self.state.borrow();
                 (state.limit.clone().filter(|limit| limit.from == side), state.pace)
             };
-            let whole = &block[..length];
             let reached = limit.filter(|limit| carried + length >= limit.bytes);
             let allowed = reached.filter(|limit| {
                 let take = |left: u32| left.checked_sub(1);
                 limit.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok()
             });
             let part = match &allowed {
-                Some(limit) => &whole[..limit.bytes.saturating_sub(carried).min(length)],
-                None => whole,
+                Some(limit) if limit.how == Break::Flip => {
+                    block[limit.bytes.saturating_sub(carried).min(length - 1)] ^= 1;
+                    &block[..length]
+                }
+                Some(limit) => &block[..limit.bytes.saturating_sub(carried).min(length)],
+                None => &block[..length],
             };
             carried += length;
             let (step, pause) = pace.unwrap_or((length, Duration::ZERO));
@@ -195,7 +206,7 @@ impl Line {
                     return Break::Close;
                 }
             }
-            if let Some(limit) = allowed {
+            if let Some(limit) = allowed.filter(|limit| limit.how != Break::Flip) {
                 return limit.how;
             }
         }
