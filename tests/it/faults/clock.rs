@@ -42,7 +42,7 @@ pub(super) fn preloaded(folder: &Path, name: &str, code: &str) -> PathBuf {
 async fn a_client_whose_clock_is_wrong_or_jumps_reads_the_same_rows() {
     let mut ledger = Ledger::incremental(50).await;
     let library = preloaded(&ledger.project.path("."), "clock", SHIFTED);
-    let shifts = [(YEAR_SECONDS, 0), (-YEAR_SECONDS, 0), (7200, -7200), (-7200, 7200), (0, 0)];
+    let shifts = [(YEAR_SECONDS, 0), (-YEAR_SECONDS, 0), (7200, -7200), (-7200, 7200)];
     for (first, then) in shifts {
         ledger.add(20).await;
         let mut command = ledger.project.command(&["sync", "--output", "json"]);
@@ -64,7 +64,7 @@ async fn a_client_whose_clock_is_wrong_or_jumps_reads_the_same_rows() {
 #[tokio::test]
 async fn a_time_zone_changes_nothing() {
     let mut ledger = Ledger::incremental(5).await;
-    for zone in ["Pacific/Chatham", "America/St_Johns", ":/no/such/zone", "XYZ-24:59", "\u{fffd}"] {
+    for zone in ["Pacific/Chatham", ":/no/such/zone", "XYZ-24:59"] {
         ledger.add(5).await;
         let mut command = ledger.project.command(&["sync", "--output", "json"]);
         command.env("TZ", zone);
@@ -110,10 +110,10 @@ async fn a_sync_that_is_stopped_for_a_while_goes_on() {
     ledger.add(300).await;
     ledger.slow(100, 0.3);
     let running = ledger.start();
-    for _ in 0..3 {
+    for _ in 0..2 {
         tokio::time::sleep(Duration::from_millis(300)).await;
         running.signal("STOP");
-        tokio::time::sleep(Duration::from_millis(1200)).await;
+        tokio::time::sleep(Duration::from_millis(1100)).await;
         running.signal("CONT");
     }
     running.wait().exits(0);

@@ -27,9 +27,9 @@ fn under(ledger: &Ledger, before: &str) -> Running {
 
 #[tokio::test]
 async fn too_few_file_handles_end_a_sync_cleanly() {
-    let mut ledger = Ledger::full(40_000).await;
+    let mut ledger = Ledger::full(300).await;
     let mut codes = Vec::new();
-    for most in [8, 10, 12, 14, 16, 20, 24, 64] {
+    for most in [8, 11, 14, 18, 64] {
         let ran = under(&ledger, &format!("ulimit -n {most}")).wait();
         assert!(!ran.stderr.contains("panicked"), "{most}: {}", ran.stderr);
         // Before the runtime stands there is nobody to write a report.

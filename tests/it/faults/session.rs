@@ -176,7 +176,7 @@ async fn a_failover_that_loses_the_tail_loses_nothing_of_what_is_left() {
 async fn transaction_numbers_that_begin_anew_lose_and_double_nothing() {
     let cluster = Cluster::start(Options::default());
     // Numbers go round in a circle of which half is the past: there in three steps.
-    for next in [1_500_000_000, 3_000_000_000, u32::MAX - 60] {
+    for next in [1_500_000_000, 3_000_000_000, u32::MAX - 30] {
         let admin = cluster.database();
         admin.execute("UPDATE pg_database SET datallowconn = true").await;
         for name in admin.query("SELECT datname FROM pg_database").await.into_iter().flatten().flatten() {
@@ -192,7 +192,7 @@ async fn transaction_numbers_that_begin_anew_lose_and_double_nothing() {
     let mut ledger = Ledger::of(&cluster, 1, Ledger::incremental_stream(), None).await;
     let number = "SELECT txid_current()";
     let before: u64 = ledger.database.value(number).await.unwrap().parse().unwrap();
-    for _ in 0..8 {
+    for _ in 0..4 {
         // Some commit late.
         let late = ledger.database.client().await;
         late.batch_execute("BEGIN; SELECT txid_current()").await.unwrap();
