@@ -1,11 +1,13 @@
 //! Clocks that are wrong or jump, time zones, and processes that are stopped for a while: the clock
 //! decides nothing.
 
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use lab::{Cluster, S3};
+use lab::{Cluster, Options, S3};
 use serde_json::json;
 
 use crate::support::{Ledger, Running};
@@ -26,6 +28,47 @@ const SHIFTED: &str = r#"
         if (!failed && clock == CLOCK_REALTIME)
             now->tv_sec += ++asked > number("CLOCK_ASKED") ? number("CLOCK_THEN") : number("CLOCK_FIRST");
         return failed;
+    }
+    "#;
+
+/// Shifts it by as many seconds as stand in the file `CLOCK_FILE`, at each moment.
+const FOLLOWING: &str = r#"
+    #define _GNU_SOURCE
+    #include <fcntl.h>
+    #include <stdlib.h>
+    #include <sys/mman.h>
+    #include <sys/syscall.h>
+    #include <sys/time.h>
+    #include <time.h>
+    #include <unistd.h>
+    static long shift(void) {
+        static const volatile long *seconds = 0;
+        if (!seconds) {
+            int file = open(getenv("CLOCK_FILE"), O_RDONLY);
+            if (file < 0) abort();
+            seconds = mmap(0, sizeof(long), PROT_READ, MAP_SHARED, file, 0);
+            close(file);
+        }
+        return *seconds;
+    }
+    int clock_gettime(clockid_t clock, struct timespec *now) {
+        int failed = (int)syscall(SYS_clock_gettime, clock, now);
+        if (!failed && clock == CLOCK_REALTIME) now->tv_sec += shift();
+        return failed;
+    }
+    int gettimeofday(struct timeval *now, void *zone) {
+        struct timespec time;
+        (void)zone;
+        clock_gettime(CLOCK_REALTIME, &time);
+        now->tv_sec = time.tv_sec;
+        now->tv_usec = time.tv_nsec / 1000;
+        return 0;
+    }
+    time_t time(time_t *now) {
+        struct timespec time;
+        clock_gettime(CLOCK_REALTIME, &time);
+        if (now) *now = time.tv_sec;
+        return time.tv_sec;
     }
     "#;
 
@@ -59,6 +102,42 @@ async fn a_client_whose_clock_is_wrong_or_jumps_reads_the_same_rows() {
         ledger.is_whole().await;
     }
     ledger.recovers().await;
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_steps_back_within_the_lag_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    // The server may run under an account of its own.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let library = preloaded(folder.path(), "clock", FOLLOWING);
+    let file = folder.path().join("seconds");
+    let shift = |seconds: i64| {
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(&file).unwrap();
+        file.write_all(&seconds.to_ne_bytes()).unwrap();
+    };
+    shift(0);
+    let text = |path: &Path| path.display().to_string();
+    let options = Options::default();
+    let options = options.environment("LD_PRELOAD", &text(&library)).environment("CLOCK_FILE", &text(&file));
+    let cluster = Cluster::start(options);
+    let mut stream = Ledger::incremental_stream();
+    stream["lag"] = json!("1h");
+    let mut ledger = Ledger::of(&cluster, 20, stream, None).await;
+    let hour = 3600;
+    for seconds in [0, 2 * hour, 2 * hour - 600, 2 * hour - 1200, 2 * hour, 3 * hour] {
+        shift(seconds);
+        ledger.add(20).await;
+        ledger.project.sync();
+        ledger.lake.is_tidy().await;
+    }
+    shift(5 * hour);
+    let late = "SELECT extract(epoch FROM clock_timestamp())::bigint";
+    let late: u64 = ledger.database.value(late).await.unwrap().parse().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert!(late > now + 4 * 3600, "the server's clock was not shifted");
+    ledger.project.sync();
+    ledger.is_whole().await;
 }
 
 #[tokio::test]

@@ -58,7 +58,10 @@ impl Server {
     pub(super) fn start(&self, options: &Options) {
         for _ in 0..5 {
             let port = port::free();
-            self.process.start(&self.binaries.program("postgres"), self.arguments(port, options));
+            let program = self.binaries.program("postgres").display().to_string();
+            let variables = options.environment.iter().map(|(name, value)| format!("{name}={value}"));
+            let line = variables.chain([program]).chain(self.arguments(port, options));
+            self.process.start(Path::new("env"), line);
             *self.port.lock().expect("nobody panics with the lock held") = port;
             if self.process.wait(|| self.is_ready()) {
                 return;
