@@ -128,6 +128,11 @@ pub(super) fn new_file(folder: Option<&str>, sequence: u64) -> Result<String> {
     Ok(format!("{folder}/{name}"))
 }
 
+/// What the names of files that were begun for that commit, or a later one, sort behind.
+pub(super) fn first_file(sequence: u64) -> String {
+    format!("{sequence:08}-")
+}
+
 /// Whether [`new_file`] makes such paths.
 pub(super) fn is_file(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);

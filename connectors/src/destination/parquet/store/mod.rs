@@ -23,7 +23,7 @@ pub(super) use run::Run;
 pub(super) use sweep::{Outline, Sweep};
 
 use super::config::Config;
-use super::layout::Layout;
+use super::layout::{Layout, is_file};
 
 /// What became of a key that was to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +155,16 @@ impl Store {
         match self {
             Self::Directory(store) => store.files_below(folder).await,
             Self::Objects(store) => store.files_below(folder).await,
+        }
+    }
+
+    /// Whether a file of ours lies directly in a folder, with a name that sorts behind `after`.
+    pub(super) async fn any_file_after(&self, folder: &str, after: &str) -> Result<bool> {
+        match self {
+            Self::Directory(store) => {
+                Ok(store.list(folder, Some(after)).await?.iter().any(|name| is_file(name)))
+            }
+            Self::Objects(store) => store.any_file_after(folder, after).await,
         }
     }
 

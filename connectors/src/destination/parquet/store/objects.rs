@@ -15,13 +15,15 @@ use serde::{Deserialize, Serialize};
 use super::directory::wrong_size;
 use super::{Begun, Creation, Freshness, Listing, Record, RecordName, Run, Worker};
 use crate::destination::parquet::error;
-use crate::destination::parquet::layout::{Layout, checked};
+use crate::destination::parquet::layout::{Layout, checked, is_file};
 use crate::destination::parquet::stage::multipart::UploadWriter;
 
 /// Requests for different files at once.
 const PARALLEL: usize = 16;
 /// Most objects that are looked at to find one of ours: others may have put millions there.
 const MOST_LOOKED_AT: usize = 10_000;
+/// Objects that one answer lists.
+const PAGE: usize = 1000;
 /// Attempts to complete an upload that another process may be completing.
 const COMPLETE_ATTEMPTS: u32 = 4;
 
@@ -187,6 +189,20 @@ impl Objects {
         Ok(found.try_next().await.map_err(|error| self.failed("can't list", folder, &error))?.is_some())
     }
 
+    pub(super) async fn any_file_after(&self, folder: &str, after: &str) -> Result<bool> {
+        let prefix = self.location(folder)?;
+        let offset = self.location(&format!("{folder}/{after}"))?;
+        // One page: folders with many files come behind all that is looked for.
+        let objects = self.store.list_with_offset(Some(&prefix), &offset).take(PAGE);
+        let found = objects.try_filter(|object| {
+            let mut inside = object.location.prefix_match(&prefix).into_iter().flatten();
+            let is_ours = inside.next().is_some_and(|name| is_file(name.as_ref())) && inside.next().is_none();
+            async move { is_ours }
+        });
+        let mut found = std::pin::pin!(found);
+        Ok(found.try_next().await.map_err(|error| self.failed("can't list", folder, &error))?.is_some())
+    }
+
     pub(super) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         let locations = keys.iter().map(|key| self.location(key)).collect::<Result<Vec<_>>>()?;
         let mut removed = self.store.delete_stream(stream::iter(locations.into_iter().map(Ok)).boxed());
@@ -286,13 +302,14 @@ impl Objects {
             if self.is_visible(key, file.bytes).await? {
                 return Ok(true);
             }
-            if error::is_missing(&error) {
-                return Ok(false);
-            }
             attempt += 1;
+            // A store may show an object some moments after it has completed it.
+            let is_missing = error::is_missing(&error);
             let error = self.failed("can't complete", key, &error);
-            if attempt == COMPLETE_ATTEMPTS || !error.kind().is_retryable() {
-                return Err(error);
+            match attempt {
+                COMPLETE_ATTEMPTS if is_missing => return Ok(false),
+                1..COMPLETE_ATTEMPTS if is_missing || error.kind().is_retryable() => {}
+                _ => return Err(error),
             }
             tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
         }
