@@ -52,6 +52,7 @@ impl FileWriter {
         folder: Option<&str>,
     ) -> Result<Self> {
         let staged = stage.create(folder).await?;
+        protocol::point!("file.created");
         let properties = settings.properties.as_ref().clone();
         let encoder =
             ArrowWriter::try_new(Vec::new(), settings.schema.clone(), Some(properties)).map_err(encoding)?;
@@ -67,6 +68,7 @@ impl FileWriter {
         })
         .map_err(encoding)?;
         self.rows += batch.num_rows() as u64;
+        protocol::point!("file.encoded");
         self.drain().await
     }
 
@@ -82,6 +84,7 @@ impl FileWriter {
         if !bytes.is_empty() {
             self.written += bytes.len() as u64;
             self.staged.write(bytes.into()).await?;
+            protocol::point!("file.row_group");
         }
         Ok(())
     }
@@ -99,9 +102,11 @@ impl FileWriter {
     /// Writes the footer and makes the file durable.
     pub(crate) async fn finish(mut self) -> Result<StagedFile> {
         self.flush().await?;
+        protocol::point!("file.flushed");
         let footer = self.encoder.into_inner().map_err(encoding)?;
         self.staged.write(footer.into()).await?;
         let file = self.staged.finish().await?;
+        protocol::point!("file.finished");
         Ok(StagedFile { rows: self.rows, ..file })
     }
 

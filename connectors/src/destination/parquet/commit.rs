@@ -72,6 +72,7 @@ pub(super) async fn commit(store: &Store, target: &Target, commit: &Commit) -> R
 /// Creates the manifest that follows `known`, or finds it created.
 async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) -> Result<Created> {
     let layout = &target.layout;
+    protocol::point!("commit.settled");
     let adopted = match store.adopt(layout, commit.sequence, commit.files.clone()).await {
         Ok(adopted) => adopted,
         // A commit that was cancelled halfway may stand, and its files be where it put them.
@@ -85,7 +86,9 @@ async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) 
     let mut manifest = next(store, target, commit, adopted, known.head.as_deref()).await?;
     let document = manifest.seal()?;
     target.doubt(&commit.files);
+    protocol::point!("manifest.sealed");
     let fate = settle_creation(store, target, commit, document).await?;
+    protocol::point!("manifest.created");
     target.resolve(&commit.files);
     match fate {
         Fate::Created => Ok(Created::Mine(Box::new(manifest))),

@@ -19,12 +19,15 @@ pub(super) async fn prepare(
     let target = parquet.target(&stream.target)?;
     let store = &parquet.store;
     let known = head::find(store, &target.layout).await?;
+    protocol::point!("prepare.found");
     known.check_owner(&stream.connection)?;
     let known = forward::settle(store, &target, known).await?;
+    protocol::point!("prepare.settled");
     known.check_owner(&stream.connection)?;
     if known.head.is_none() {
         refuse_leftovers(store, &target).await?;
         parquet.proven.get_or_try_init(|| probe::conditional_create(store, &target.layout)).await?;
+        protocol::point!("prepare.proven");
     }
     if let Err(error) = sweep(store, &target, &known).await {
         tracing::warn!(
@@ -33,6 +36,7 @@ pub(super) async fn prepare(
             "the stage was not cleaned up"
         );
     }
+    protocol::point!("prepare.swept");
     let (schema, changes) = join_schemas(&known, stream, schema)?;
     let head = known.head();
     let stage = ParquetStage { store: Arc::clone(store), target, options: parquet.options.clone() };

@@ -145,9 +145,11 @@ impl Barrier {
         let (running, busy_since) = understood(answers.skip(1).collect())?;
         let open = running.iter().map(|running| running.id.clone()).collect();
         let mark = Mark { at, started, open, value: None };
+        protocol::point!("barrier.marked");
         let mut barrier = Self { server: server?, listed, mark, running, busy_since };
         let hopeless = earlier.map(|earlier| &earlier.mark.open);
         barrier.wait(primary, wait, hopeless.unwrap_or(&BTreeSet::new())).await?;
+        protocol::point!("barrier.waited");
         Ok(barrier)
     }
 

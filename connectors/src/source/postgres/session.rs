@@ -213,6 +213,7 @@ impl Sessions {
         };
         let text = |statement: usize, column| Some(answers.get(statement)?.first()?.text(column)?.to_owned());
         let (Some(id), Some(server)) = (text(0, 0), text(1, 1)) else { return Err(unexpected(WHAT)) };
+        protocol::point!("snapshot.exported");
         let Lease { reader, slot, .. } = lease;
         let snapshot = Snapshot::kept(id.clone(), server, reader.client, slot);
         locked(&self.snapshots).insert(id, Arc::clone(&snapshot));
@@ -253,6 +254,7 @@ impl Sessions {
             replica::catch_up(&lease, marker).await?;
         }
         run(&lease, &begin(&lease, None)).await?;
+        protocol::point!("snapshot.own");
         Ok(Turn(Some(Held::Lease(Box::new(lease)))))
     }
 
@@ -348,6 +350,7 @@ impl<'a> Turn<'a> {
                 return Err(lost());
             }
             lease.reader.inside = Some(snapshot.id.clone());
+            protocol::point!("snapshot.imported");
         }
         Ok(Self(Some(Held::Lease(Box::new(lease)))))
     }

@@ -75,7 +75,9 @@ impl Directory {
         let path = self.path(key);
         blocking(move || {
             let temp = write_aside(&path, &bytes, true)?;
+            protocol::point!("link.aside");
             let linked = fs::hard_link(&temp, &path);
+            protocol::point!("link.made");
             // What can't be removed now is swept later; whether the link stands matters more.
             let _ = fs::remove_file(&temp);
             match linked {
@@ -96,6 +98,7 @@ impl Directory {
         let path = self.path(key);
         blocking(move || {
             let temp = write_aside(&path, &bytes, false)?;
+            protocol::point!("hint.aside");
             fs::rename(&temp, &path).map_err(|error| error::file("can't write", &path, error))
         })
         .await
@@ -180,6 +183,7 @@ impl Directory {
                         }
                         _ => {}
                     }
+                    protocol::point!("adopt.moved");
                 }
                 match file_size(&to)? {
                     Some(size) if size == file.bytes => {}
@@ -216,7 +220,9 @@ impl Directory {
             let mut lost = Vec::new();
             for (from, to, bytes, path) in moves {
                 match fs::rename(&from, &to) {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        protocol::point!("publish.renamed");
+                    }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => match file_size(&to)? {
                         Some(size) if size == bytes => {}
                         Some(size) => return Err(wrong_size(&to.display().to_string(), size, bytes)),

@@ -97,8 +97,12 @@ impl Objects {
 
     pub(super) async fn create(&self, key: &str, bytes: Bytes) -> Result<Creation> {
         let location = self.location(key)?;
+        protocol::point!("put.begun");
         match self.store.put_opts(&location, bytes.into(), PutMode::Create.into()).await {
-            Ok(_) => Ok(Creation::Created),
+            Ok(_) => {
+                protocol::point!("put.answered");
+                Ok(Creation::Created)
+            }
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Creation::Exists)
             }
@@ -214,7 +218,10 @@ impl Objects {
         loop {
             let parts = placement.parts.iter().map(|id| PartId { content_id: id.clone() }).collect();
             let completed = self.uploads.complete_multipart(&location, &placement.upload, parts).await;
-            let Err(error) = completed else { return Ok(true) };
+            let Err(error) = completed else {
+                protocol::point!("publish.completed");
+                return Ok(true);
+            };
             // The answer may be lost, or another process may have been faster.
             if self.is_visible(key, file.bytes).await? {
                 return Ok(true);

@@ -46,6 +46,7 @@ impl Run {
         let folder = stage.join(&name);
         make_dir(&folder)?;
         // Locked before it has its name: nobody finds it unlocked.
+        protocol::point!("run.opened");
         let (unnamed, named) = (folder.join("lock.new"), folder.join(LOCK));
         let locked = File::create_new(&unnamed).and_then(|lock| {
             match lock.try_lock() {
@@ -101,6 +102,7 @@ impl Ended {
             }
             if garbage(&name, &path) {
                 remove_file(&path)?;
+                protocol::point!("sweep.cleared");
             } else {
                 empty = false;
             }
