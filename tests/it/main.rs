@@ -2,6 +2,7 @@
 
 mod cli;
 mod faults;
+mod kill;
 mod support;
 mod sync;
 mod tidy;

@@ -139,7 +139,14 @@ impl Directory {
 
     pub(super) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         let paths: Vec<PathBuf> = keys.iter().map(|key| self.path(key)).collect();
-        blocking(move || paths.iter().try_for_each(|path| remove_file(path))).await
+        blocking(move || {
+            paths.iter().try_for_each(|path| {
+                remove_file(path)?;
+                protocol::point!("directory.removed");
+                Ok(())
+            })
+        })
+        .await
     }
 
     pub(super) async fn stage(

@@ -158,7 +158,9 @@ impl Objects {
                     let key = keys.first().map_or("", String::as_str);
                     return Err(self.failed("can't remove", key, &error));
                 }
-                _ => {}
+                _ => {
+                    protocol::point!("objects.removed");
+                }
             }
         }
         Ok(())
