@@ -1,7 +1,8 @@
 //! A sync is killed at every place that can matter, by SIGKILL; or stopped there, while another one
 //! commits, and woken up again.
 
-pub(crate) mod points;
+mod list;
+mod points;
 mod world;
 
 use points::{Before, Mode, POINTS, Point, Store};
