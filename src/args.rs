@@ -232,6 +232,12 @@ pub(crate) enum State {
     /// Nothing is deleted. A stream that appends gets its rows once more; one that overwrites
     /// replaces them.
     Reset(Reset),
+    /// Go on after files of the last commit were lost before they became visible
+    ///
+    /// For streams whose sync stops with such a message, after a bucket's rule aborted uploads too early. Goes
+    /// back to the state before that commit: its rows are read again by the next sync. Of other streams it
+    /// changes nothing.
+    Repair(Reset),
 }
 
 /// Which states.

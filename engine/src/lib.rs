@@ -31,6 +31,7 @@ mod lane;
 mod panic;
 mod plan;
 mod progress;
+mod readback;
 mod report;
 mod resolve;
 mod retry;
@@ -42,6 +43,7 @@ mod write;
 pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults};
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};
+pub use readback::{Batches, ParquetFile};
 pub use report::{
     CursorReport, ErrorReport, Outcome, REPORT_VERSION, Report, ReportTotals, SecondsReport, StreamReport,
 };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{StreamState, WriteMode};
+use crate::{Receipt, StreamState, WriteMode};
 
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -57,6 +57,9 @@ pub struct StagedFile {
     /// What the destination needs to make it visible (an upload id and its parts, a temporary name).
     /// The engine carries it and never looks inside.
     pub placement: Value,
+    /// What its rows are, as the engine computed it while it wrote them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
 }
 
 /// Makes `files` visible and `state` current, both or neither.

@@ -8,6 +8,7 @@ mod document;
 mod init;
 mod plan;
 mod read;
+mod repair;
 mod schema;
 mod session;
 mod spec;
@@ -65,6 +66,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<Answer, Failur
         Verb::State(State::Export(which)) => signals.or(state::export(which, context)).await,
         Verb::State(State::Import(arguments)) => signals.or(state::import(arguments, context)).await,
         Verb::State(State::Reset(arguments)) => signals.or(state::reset(arguments, context)).await,
+        Verb::State(State::Repair(arguments)) => signals.or(repair::run(arguments, context)).await,
         Verb::Init(_) | Verb::Spec(_) | Verb::Schema(_) | Verb::Completions(_) => run_local(verb),
     }
 }

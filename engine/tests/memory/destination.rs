@@ -2,6 +2,7 @@
 //! It is strict: what a real one could not do without harm is a violation, which fails the test.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -12,8 +13,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use protocol::{
-    Commit, CommitId, Compression, ConfiguredStream, Destination, Error, FileOptions, Head, Prepared, Result,
-    Stage, StagedFile, StagedWriter, Totals, WriteMode, reconcile,
+    Commit, CommitId, CommittedFile, Compression, ConfiguredStream, Destination, Error, FileOptions,
+    FileReader, Head, Prepared, Result, Stage, StagedFile, StagedWriter, Totals, WriteMode, reconcile,
 };
 use serde_json::json;
 
@@ -151,6 +152,33 @@ impl Destination for MemoryDestination {
         self.faults.step("commit answers").await?;
         Ok(head)
     }
+
+    async fn visible(&self, target: &str) -> Result<Vec<CommittedFile>> {
+        Ok(self.store.target(target, |target| {
+            let files = target.commits.iter().flat_map(|commit| {
+                commit.files.iter().map(|file| CommittedFile::new(file.clone(), commit.sequence))
+            });
+            files.filter(|file| target.visible.contains_key(&file.path)).collect()
+        }))
+    }
+
+    async fn open_file(&self, target: &str, path: &str) -> Result<Option<Box<dyn FileReader>>> {
+        let bytes = self.store.target(target, |target| target.visible.get(path).cloned());
+        Ok(bytes.map(|bytes| Box::new(MemoryReader(bytes)) as Box<dyn FileReader>))
+    }
+}
+
+struct MemoryReader(Bytes);
+
+impl FileReader for MemoryReader {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read(&self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
+        let range = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+        async move { Ok(self.0.slice(range)) }.boxed()
+    }
 }
 
 impl MemoryDestination {
@@ -279,6 +307,7 @@ impl StagedWriter for MemoryWriter {
                 rows: 0,
                 bytes: bytes.len() as u64,
                 placement: json!(self.path),
+                receipt: None,
             };
             self.store.staged.lock().unwrap().insert(self.path, bytes);
             self.faults.step("finished").await?;

@@ -13,3 +13,4 @@ mod server;
 mod signals;
 mod source;
 mod store;
+mod works;

@@ -168,7 +168,10 @@ impl Lake {
             assert_eq!(committed.get(path), Some(bytes), "{path} is not as a commit names it: {committed:?}");
         }
         let metadata = self.metadata().await;
-        let waiting: Vec<_> = metadata.keys().filter(|key| key.contains(".parquet")).collect();
+        let waits = |key: &&String| {
+            key.contains(".parquet") || key.starts_with("stage/run-") && key.ends_with(".json")
+        };
+        let waiting: Vec<_> = metadata.keys().filter(waits).collect();
         assert!(waiting.is_empty(), "files were left behind: {waiting:?}");
     }
 

@@ -9,7 +9,7 @@ use super::layout::is_file;
 use super::stage::ParquetStage;
 use super::store::{Store, Sweep};
 use super::target::{Known, Target};
-use super::{Parquet, forward, head, probe};
+use super::{Parquet, clean, forward, head, probe};
 
 pub(super) async fn prepare(
     parquet: &Parquet,
@@ -18,7 +18,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared> {
     let target = parquet.target(&stream.target)?;
     let store = &parquet.store;
-    let known = head::find(store, &target.layout).await?;
+    let (known, notes) = head::look(store, &target.layout).await?;
     protocol::point!("prepare.found");
     known.check_owner(&stream.connection)?;
     let known = forward::settle(store, &target, known).await?;
@@ -29,7 +29,8 @@ pub(super) async fn prepare(
         parquet.proven.get_or_try_init(|| probe::conditional_create(store, &target.layout)).await?;
         protocol::point!("prepare.proven");
     }
-    if let Err(error) = sweep(store, &target, &known).await {
+    let swept = sweep(store, &target, &known).await;
+    if let Err(error) = swept.and(clean::clean(store, &target, &known, &notes).await) {
         tracing::warn!(
             target_name = stream.target,
             error = format!("{error:#}"),
@@ -39,7 +40,13 @@ pub(super) async fn prepare(
     protocol::point!("prepare.swept");
     let (schema, changes) = join_schemas(&known, stream, schema)?;
     let head = known.head();
-    let stage = ParquetStage { store: Arc::clone(store), target, options: parquet.options.clone() };
+    let stage = ParquetStage {
+        store: Arc::clone(store),
+        target,
+        options: parquet.options.clone(),
+        connection: stream.connection.clone(),
+        schema: schema.clone(),
+    };
     Ok(Prepared { head, stage: Box::new(stage), schema, changes })
 }
 

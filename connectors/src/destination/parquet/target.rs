@@ -1,9 +1,11 @@
 //! What one process knows of one target, between its calls.
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::{Error, Head, Result, StagedFile};
+use tokio::sync::Mutex as AsyncMutex;
 
 use super::layout::Layout;
 use super::manifest::Manifest;
@@ -17,6 +19,10 @@ pub(super) struct Target {
     known: Mutex<Option<Known>>,
     /// Paths of files whose commit had no answer.
     in_doubt: Mutex<HashSet<String>>,
+    /// Whether this sync has made sure that no other is at work.
+    pub(super) held: AsyncMutex<bool>,
+    /// Whether others left something that may be garbage after the next commit.
+    pub(super) others: AtomicBool,
 }
 
 /// The last commit, as far as this process knows: another may have made one since.
@@ -59,6 +65,8 @@ impl Target {
             run: Run::default(),
             known: Mutex::default(),
             in_doubt: Mutex::default(),
+            held: AsyncMutex::default(),
+            others: AtomicBool::default(),
         })
     }
 
@@ -95,7 +103,12 @@ impl Target {
 
     /// Whether a commit of the file was sent and has no answer.
     pub(super) fn is_in_doubt(&self, file: &StagedFile) -> bool {
-        locked(&self.in_doubt).contains(&file.path)
+        self.is_doubted(&file.path)
+    }
+
+    /// Whether a commit of the file with that path was sent and has no answer.
+    pub(super) fn is_doubted(&self, path: &str) -> bool {
+        locked(&self.in_doubt).contains(path)
     }
 }
 

@@ -120,6 +120,7 @@ impl<D: Destination> Process<D> {
         let file = self.stage(fixture, ids).await;
         let commit = self.commit(vec![file]);
         self.apply(&commit).await.expect("rows can be committed");
+        self.stage.release().await;
     }
 }
 

@@ -220,6 +220,14 @@ impl Process {
         let file = self.stage(ids).await.unwrap();
         let commit = self.next(vec![file]);
         self.commit(&commit).await.unwrap();
+        self.prepared.stage.release().await;
+    }
+
+    /// A process that commits what it stages itself, as a sync does.
+    pub(super) async fn syncing(parquet: Parquet) -> Self {
+        let process = Self::start(parquet).await;
+        process.prepared.stage.claim();
+        process
     }
 }
 

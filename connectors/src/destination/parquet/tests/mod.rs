@@ -2,9 +2,11 @@
 
 mod bench;
 mod check;
+mod checkpoint;
 mod disk;
 mod faults;
 mod history;
 mod local;
 mod memory;
 mod s3;
+mod works;
