@@ -123,6 +123,7 @@ pub(crate) const POINTS: &[Point] = &[
     at("barrier.marked").modes(&[First, Later]),
     at("barrier.waited").modes(&[First, Later]),
     at("snapshot.exported"),
+    at("seen.begun").modes(&[First, Later]),
     at("sync.planned"),
     // Rows.
     at("snapshot.imported").modes(&[Full, First]),
@@ -137,6 +138,8 @@ pub(crate) const POINTS: &[Point] = &[
     at("run.opened").directory(),
     at("local.created").directory(),
     at("upload.created").bucket(),
+    at("upload.noted").bucket(),
+    at("claim.alone"),
     at("file.created"),
     at("file.encoded"),
     at("file.row_group"),
@@ -164,4 +167,8 @@ pub(crate) const POINTS: &[Point] = &[
     at("hint.aside").directory(),
     at("hint.written"),
     at("commit.answered"),
+    // What others left that can't commit any more.
+    at("claim.released"),
+    at("clean.aborted").bucket().after(STAGED),
+    at("clean.removed").bucket().after(STAGED),
 ];

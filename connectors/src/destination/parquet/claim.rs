@@ -83,6 +83,7 @@ pub(super) async fn hold(store: &Store, target: &Target, connection: &str, schem
             format!("what {stopped} syncs of target {:?} left is removed first", target.layout.target),
         ));
     }
+    protocol::point!("claim.alone");
     *held = true;
     target.run.hold();
     Ok(())
@@ -131,6 +132,7 @@ fn at_work(target: &Target, record: &Record) -> Error {
 pub(super) async fn release(store: &Store, target: &Target) {
     *target.held.lock().await = false;
     let released = store.release(&target.layout, &target.run, |path| target.is_doubted(path)).await;
+    protocol::point!("claim.released");
     let cleaned =
         if target.others.load(Ordering::Relaxed) { clean::again(store, target).await } else { Ok(()) };
     if let Err(error) = released.and(cleaned) {

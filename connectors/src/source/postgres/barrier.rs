@@ -302,4 +302,6 @@ impl Server {
 }
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

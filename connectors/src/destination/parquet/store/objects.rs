@@ -228,7 +228,10 @@ impl Objects {
         let begun = Begun { path, upload: writer.upload().to_owned() };
         // Invariant: nothing is sent that another process could not find and abort.
         match run.ledger.begin(self, layout, begun, sequence, run.claims()).await {
-            Ok(()) => Ok(Box::new(writer)),
+            Ok(()) => {
+                protocol::point!("upload.noted");
+                Ok(Box::new(writer))
+            }
             Err(error) => {
                 // Why the note could not be written says more.
                 let _ = Box::new(writer).abandon().await;
