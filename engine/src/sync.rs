@@ -211,12 +211,12 @@ impl Sync {
         if committer.is_complete() {
             let share = stream.share(&prepared);
             let reading = stream.reading(plan, prepared, share);
-            let committed = match stream.hold_empty_file(&mut committer, &reading).await {
+            let result = match stream.hold_empty_file(&mut committer, &reading).await {
                 Ok(()) => committer.commit().await,
                 failed => failed,
             };
             reading.stage.release().await;
-            committed?;
+            result?;
         } else {
             committer.commit().await?;
         }

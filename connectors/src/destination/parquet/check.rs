@@ -32,8 +32,8 @@ pub(super) async fn check(parquet: &Parquet) -> Result<Vec<String>> {
     ];
     if matches!(**store, Store::Objects(_)) {
         lines.push(
-            "uploads of a crashed sync cost money until they are aborted: give the bucket a rule that aborts \
-             incomplete uploads after 7 days, not earlier"
+            "a rule of the bucket that aborts incomplete uploads must wait for 7 days or more; none is needed \
+             for what crashed syncs leave, which later ones remove"
                 .to_owned(),
         );
     }

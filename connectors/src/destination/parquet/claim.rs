@@ -24,6 +24,19 @@ const PILE: usize = 2;
 /// Time between two looks.
 const POLL: Duration = Duration::from_millis(500);
 
+/// What a person does who is refused.
+const ADVICE: &str = "wait for it to end, or end it: running this one again is safe, and takes over from a \
+                      process that is gone";
+
+/// What a process knows of its own claim.
+#[derive(Debug, Default)]
+pub(super) enum Claim {
+    #[default]
+    Open,
+    Held,
+    Refused(ErrorKind, String),
+}
+
 /// What became of another process that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -38,10 +51,28 @@ pub(super) async fn hold(store: &Store, target: &Target, connection: &str, schem
     if !target.run.claims() {
         return Ok(());
     }
-    let mut held = target.held.lock().await;
-    if *held {
-        return Ok(());
+    let mut claim = target.claim.lock().await;
+    match &*claim {
+        Claim::Held => return Ok(()),
+        // Other lanes need not wait for the same answer.
+        Claim::Refused(kind, message) => return Err(Error::new(*kind, message.clone()).hint(ADVICE)),
+        Claim::Open => {}
     }
+    let asked = ask(store, target, connection, schema).await;
+    match &asked {
+        Ok(()) => {
+            *claim = Claim::Held;
+            target.run.hold();
+        }
+        Err(error) if !error.kind().is_retryable() => {
+            *claim = Claim::Refused(error.kind(), error.message().to_owned());
+        }
+        Err(_) => {}
+    }
+    asked
+}
+
+async fn ask(store: &Store, target: &Target, connection: &str, schema: &SchemaRef) -> Result<()> {
     let (mut met, mut stopped) = (false, 0);
     for worker in store.workers(&target.layout, &target.run).await? {
         let Some(record) = store.worker(&target.layout, &worker).await? else {
@@ -73,7 +104,7 @@ pub(super) async fn hold(store: &Store, target: &Target, connection: &str, schem
                 "another sync of target {:?} was at work and has committed",
                 target.layout.target
             ))
-            .hint("run one sync of a connection at a time; running it again is safe"));
+            .hint(ADVICE));
         }
     }
     if stopped >= PILE && matches!(store, Store::Objects(_)) {
@@ -84,8 +115,6 @@ pub(super) async fn hold(store: &Store, target: &Target, connection: &str, schem
         ));
     }
     protocol::point!("claim.alone");
-    *held = true;
-    target.run.hold();
     Ok(())
 }
 
@@ -122,15 +151,12 @@ fn at_work(target: &Target, record: &Record) -> Error {
         "another sync of target {:?} is at work: {}{since}",
         target.layout.target, record.holder
     ))
-    .hint(
-        "wait for it to end, or end it: running this one again is safe, and takes over from a process that \
-         is gone",
-    )
+    .hint(ADVICE)
 }
 
 /// Ends the work of this process on the target, and removes what others left that can't commit any more.
 pub(super) async fn release(store: &Store, target: &Target) {
-    *target.held.lock().await = false;
+    *target.claim.lock().await = Claim::Open;
     let released = store.release(&target.layout, &target.run, |path| target.is_doubted(path)).await;
     protocol::point!("claim.released");
     let cleaned =

@@ -8,23 +8,41 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use protocol::Result;
+use uuid::Uuid;
 
 use super::head;
-use super::store::{Objects, Record, Store, parse_record};
+use super::store::{Objects, Record, RecordName, Store};
 use super::target::{Known, Target};
+
+/// Notes that are looked at at once.
+const PARALLEL: usize = 16;
 
 /// Cleans up behind those whose notes are in the stage folder.
 pub(super) async fn clean(store: &Store, target: &Target, known: &Known, notes: &[String]) -> Result<()> {
     let Store::Objects(objects) = store else { return Ok(()) };
     let own = target.run.id();
     let mut left = false;
-    for name in notes.iter().filter(|name| parse_record(name).is_some_and(|(run, _)| run != own)) {
-        left |= !remove(store, objects, target, known, name).await?;
+    let (due, early): (Vec<&String>, Vec<_>) =
+        notes.iter().filter(|name| is_foreign(name, own)).partition(|name| is_due(name, known));
+    let removals: Vec<_> = due.iter().map(|name| remove(store, objects, target, known, name)).collect();
+    let mut removals = stream::iter(removals).buffer_unordered(PARALLEL);
+    left |= !early.is_empty();
+    while let Some(removed) = removals.try_next().await? {
+        left |= !removed;
     }
     target.others.store(left, Ordering::Relaxed);
     Ok(())
+}
+
+fn is_foreign(name: &str, own: Uuid) -> bool {
+    RecordName::parse(name).is_some_and(|name| name.run != own)
+}
+
+/// Whether the number is taken that its process aimed at first.
+fn is_due(name: &str, known: &Known) -> bool {
+    RecordName::parse(name).is_some_and(|name| name.sequence <= known.sequence())
 }
 
 /// Cleans up again, after commits of our own.

@@ -72,6 +72,7 @@ pub(super) async fn commit(store: &Store, target: &Target, commit: &Commit) -> R
 /// Creates the manifest that follows `known`, or finds it created.
 async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) -> Result<Created> {
     let layout = &target.layout;
+    target.refuse_overtaken(&commit.files)?;
     protocol::point!("commit.settled");
     let adopted = match store.adopt(layout, commit.sequence, commit.files.clone()).await {
         Ok(adopted) => adopted,

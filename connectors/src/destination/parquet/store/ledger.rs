@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::Objects;
-use super::record::{Begun, Record, name};
+use super::record::{Begun, Record, RecordName};
 use crate::destination::parquet::layout::Layout;
 
 /// Uploads on one page.
@@ -55,13 +55,16 @@ struct Entry {
     upload: String,
     page: u32,
     version: u64,
+    /// The commit that it can be part of at the earliest.
+    sequence: u64,
 }
 
 /// What stands in the store.
 #[derive(Debug, Default)]
 struct Written {
     version: u64,
-    pages: BTreeSet<u32>,
+    /// By their numbers.
+    pages: BTreeMap<u32, RecordName>,
     beat: u64,
 }
 
@@ -104,7 +107,7 @@ impl Ledger {
             open.on_page += 1;
             open.sequence = open.sequence.max(sequence);
             open.claims = claims;
-            let entry = Entry { upload: begun.upload, page: open.page, version: open.version };
+            let entry = Entry { upload: begun.upload, page: open.page, version: open.version, sequence };
             open.uploads.insert(begun.path, entry);
             open.version
         };
@@ -130,6 +133,11 @@ impl Ledger {
             self.live(store, layout);
         }
         Ok(())
+    }
+
+    /// The commit that an upload of this process can be part of at the earliest.
+    pub(super) fn sequence(&self, path: &str) -> Option<u64> {
+        self.open().uploads.get(path).map(|entry| entry.sequence)
     }
 
     /// Says, with the next note, that this process is known to be alone.
@@ -162,11 +170,12 @@ impl Ledger {
                 on_page.map(|(path, entry)| Begun { path: path.clone(), upload: entry.upload.clone() });
             Record::new(self.run(), open.sequence, open.claims, written.beat, uploads.collect())
         };
+        let name = RecordName { sequence: record.sequence, run: record.run, page };
         record.held = self.0.held.load(Ordering::Relaxed);
         record.released = released;
         // Before the answer: what is there without one must be removed as well.
-        written.pages.insert(page);
-        store.replace(&layout.staged(&name(self.run(), page)), record.encode()).await
+        let name = written.pages.entry(page).or_insert(name);
+        store.replace(&layout.staged(&name.to_string()), record.encode()).await
     }
 
     /// Gives signs of life from now on.
@@ -221,8 +230,7 @@ impl Ledger {
             return failed;
         }
         if self.open().uploads.is_empty() {
-            let run = self.run();
-            let pages = written.pages.iter().map(|page| layout.staged(&name(run, *page)));
+            let pages = written.pages.values().map(|name| layout.staged(&name.to_string()));
             store.remove(pages.collect()).await?;
             written.pages.clear();
             let mut open = self.open();

@@ -18,7 +18,7 @@ pub(super) use blocking::{blocking, remove_file};
 pub(super) use directory::{Directory, Placement};
 pub(super) use ledger::BEAT;
 pub(super) use objects::{Objects, Upload};
-pub(super) use record::{Begun, Record, parse as parse_record};
+pub(super) use record::{Begun, Record, RecordName};
 pub(super) use run::Run;
 pub(super) use sweep::{Outline, Sweep};
 

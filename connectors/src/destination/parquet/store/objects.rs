@@ -13,7 +13,7 @@ use protocol::{Error, Result, StagedFile, StagedWriter};
 use serde::{Deserialize, Serialize};
 
 use super::directory::wrong_size;
-use super::{Begun, Creation, Freshness, Listing, Record, Run, Worker, record};
+use super::{Begun, Creation, Freshness, Listing, Record, RecordName, Run, Worker};
 use crate::destination::parquet::error;
 use crate::destination::parquet::layout::{Layout, checked};
 use crate::destination::parquet::stage::multipart::UploadWriter;
@@ -167,7 +167,7 @@ impl Objects {
     pub(super) async fn workers(&self, layout: &Layout, run: &Run) -> Result<Vec<Worker>> {
         let own = run.id();
         let mut names = self.list(&layout.stage(), None).await?;
-        names.retain(|name| record::parse(name).is_some_and(|(run, page)| run != own && page == 0));
+        names.retain(|name| RecordName::parse(name).is_some_and(|name| name.run != own && name.page == 0));
         Ok(names.into_iter().map(Worker).collect())
     }
 

@@ -2,8 +2,11 @@
 //! has begun. Object stores list unfinished uploads to few; without a note nobody could abort those of
 //! a process that was killed.
 //!
-//! `stage/run-<id>-<page>.json`, written by that process alone. Uploads of many files go on several
-//! pages, so that none is written again and again; page 0 tells that the process lives.
+//! `stage/run-<sequence>-<id>-<page>.json`, written by that process alone. The sequence is that of the commit
+//! it aimed at first: without reading it one knows that there is nothing to abort yet. Uploads of many
+//! files go on several pages, so that none is written again and again; page 0 tells that the process lives.
+
+use std::fmt;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -75,15 +78,28 @@ impl Record {
     }
 }
 
-/// Name of a page in the stage folder.
-pub(super) fn name(run: Uuid, page: u32) -> String {
-    format!("run-{}-{page}.json", run.simple())
+/// The name of a page in the stage folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct RecordName {
+    pub(in super::super) sequence: u64,
+    pub(in super::super) run: Uuid,
+    pub(in super::super) page: u32,
 }
 
-/// The run and the page of such a name.
-pub(in super::super) fn parse(name: &str) -> Option<(Uuid, u32)> {
-    let (run, page) = name.strip_prefix("run-")?.strip_suffix(".json")?.split_once('-')?;
-    Some((Uuid::try_parse(run).ok()?, page.parse().ok()?))
+impl RecordName {
+    pub(in super::super) fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix("run-")?.strip_suffix(".json")?.split('-');
+        let sequence = parts.next()?.parse().ok()?;
+        let run = Uuid::try_parse(parts.next()?).ok()?;
+        let page = parts.next()?.parse().ok()?;
+        parts.next().is_none().then_some(Self { sequence, run, page })
+    }
+}
+
+impl fmt::Display for RecordName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run-{:08}-{}-{}.json", self.sequence, self.run.simple(), self.page)
+    }
 }
 
 #[cfg(test)]
@@ -92,10 +108,10 @@ mod tests {
 
     #[test]
     fn names_come_back() {
-        let run = Uuid::now_v7();
-        assert_eq!(parse(&name(run, 12)), Some((run, 12)));
-        for other in ["run-x-0.json", "run-0-0", "00000001-0.json", "run-.json"] {
-            assert_eq!(parse(other), None, "{other}");
+        let name = RecordName { sequence: 7, run: Uuid::now_v7(), page: 12 };
+        assert_eq!(RecordName::parse(&name.to_string()), Some(name));
+        for other in ["run-1-x-0.json", "run-1-0-0", "00000001-0.json", "run-.json"] {
+            assert_eq!(RecordName::parse(other), None, "{other}");
         }
     }
 

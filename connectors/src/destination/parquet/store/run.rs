@@ -66,9 +66,16 @@ impl Run {
         self.claims.load(Ordering::Relaxed)
     }
 
+    /// The commit that a file can be part of at the earliest which this process has noted.
+    pub(in super::super) fn sequence(&self, path: &str) -> Option<u64> {
+        self.ledger.sequence(path)
+    }
+
     /// Notes that files are committed or gone.
     pub(in super::super) fn ended(&self, files: &[StagedFile]) {
-        files.iter().for_each(|file| self.end(&file.path));
+        for file in files {
+            self.end(&file.path);
+        }
     }
 
     /// Notes that a file is committed or gone.

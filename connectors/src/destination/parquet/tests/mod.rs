@@ -1,6 +1,7 @@
 //! The destination on every kind of store, judged by the conformance suite and by faults.
 
 mod bench;
+mod chaos;
 mod check;
 mod checkpoint;
 mod disk;

@@ -246,7 +246,7 @@ async fn an_upload_that_can_t_be_noted_is_not_begun() {
 #[tokio::test]
 async fn notes_that_can_t_be_read_are_left_alone() {
     let place = InMemory::new();
-    let key = format!("{STAGE}/run-0192f0c0000070008000000000000000-0.json");
+    let key = format!("{STAGE}/run-00000001-0192f0c0000070008000000000000000-0.json");
     for note in ["", "{}", r#"{"format": 99}"#] {
         object_store::ObjectStoreExt::put(&place.0.inner, &key.as_str().into(), note.into()).await.unwrap();
         Process::syncing(place.destination()).await.load(&[1]).await;
