@@ -57,41 +57,41 @@ pub struct Bucket {
 
 impl Bucket {
     /// The number of the last commit.
-    pub fn head(&self) -> u8 {
+    pub(crate) fn head(&self) -> u8 {
         u8::try_from(self.commits.len()).expect("there are a few commits")
     }
 
-    pub fn commit(&self, sequence: u8) -> Option<&Commit> {
+    pub(crate) fn commit(&self, sequence: u8) -> Option<&Commit> {
         self.commits.get(usize::from(sequence).checked_sub(1)?)
     }
 
-    pub fn state(&self, sequence: u8) -> u8 {
+    pub(crate) fn state(&self, sequence: u8) -> u8 {
         self.commit(sequence).map_or(0, |commit| commit.state)
     }
 
-    pub fn file(&self, file: u8) -> &File {
+    pub(crate) fn file(&self, file: u8) -> &File {
         &self.files[usize::from(file)]
     }
 
-    pub fn file_mut(&mut self, file: u8) -> &mut File {
+    pub(crate) fn file_mut(&mut self, file: u8) -> &mut File {
         &mut self.files[usize::from(file)]
     }
 
     /// A new upload.
-    pub fn stage(&mut self, file: File) -> u8 {
+    pub(crate) fn stage(&mut self, file: File) -> u8 {
         self.files.push(file);
         u8::try_from(self.files.len() - 1).expect("there are a few files")
     }
 
     /// Files that a reader of commits finds after commit `sequence`.
-    pub fn generation(&self, sequence: u8) -> Vec<u8> {
+    pub(crate) fn generation(&self, sequence: u8) -> Vec<u8> {
         let commits = &self.commits[..usize::from(sequence)];
         let first = commits.iter().rposition(|commit| commit.overwrites).unwrap_or(0);
         commits[first..].iter().map(|commit| commit.file).collect()
     }
 
     /// Files that commit `sequence` makes void.
-    pub fn void(&self, sequence: u8) -> Vec<u8> {
+    pub(crate) fn void(&self, sequence: u8) -> Vec<u8> {
         match self.commit(sequence) {
             Some(commit) if commit.overwrites => self.generation(sequence - 1),
             _ => Vec::new(),

@@ -39,17 +39,30 @@ pub struct Protocol {
     pub losses: u8,
 }
 
-/// What has happened on the way: tells that the model comes by.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Seen {
+/// What may have happened on the way: tells that the model comes by.
+#[derive(Debug, Clone, Copy)]
+enum Event {
     /// A sync made visible what another one committed.
-    pub forwarded: bool,
+    Forwarded,
     /// A commit without an answer was found to stand.
-    pub recognised: bool,
+    Recognised,
     /// The clean-up aborted an upload.
-    pub cleaned: bool,
+    Cleaned,
     /// A request to commit arrived after its process had ended.
-    pub late: bool,
+    Late,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Seen([bool; 4]);
+
+impl Seen {
+    fn note(&mut self, event: Event, happened: bool) {
+        self.0[event as usize] |= happened;
+    }
+
+    fn has(&self, event: Event) -> bool {
+        self.0[event as usize]
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -178,12 +191,14 @@ impl Model for Protocol {
                 let [first, second] = &state.runs;
                 [(first, second), (second, first)].iter().any(|(a, b)| a.at == At::Failed && b.at == At::Done)
             }),
-            sometimes("a commit is finished by another sync", |_, state| state.seen.forwarded),
+            sometimes("a commit is finished by another sync", |_, state| state.seen.has(Event::Forwarded)),
             sometimes("a commit without an answer is recognised", |model, state| {
-                model.losses == 0 || state.seen.recognised
+                model.losses == 0 || state.seen.has(Event::Recognised)
             }),
-            sometimes("an upload is cleaned up", |_, state| state.seen.cleaned),
-            sometimes("a request arrives after its process has ended", |_, state| state.seen.late),
+            sometimes("an upload is cleaned up", |_, state| state.seen.has(Event::Cleaned)),
+            sometimes("a request arrives after its process has ended", |_, state| {
+                state.seen.has(Event::Late)
+            }),
         ]
     }
 }
@@ -291,7 +306,7 @@ impl Protocol {
         let file = bucket.commits[usize::from(head) - 1].file;
         match bucket.file(file).status {
             Status::Waiting | Status::Visible => {
-                seen.forwarded |= !own && bucket.file(file).status == Status::Waiting;
+                seen.note(Event::Forwarded, !own && bucket.file(file).status == Status::Waiting);
                 bucket.file_mut(file).status = Status::Visible;
                 At::Void { head, next: 0, own }
             }
@@ -335,7 +350,7 @@ impl Protocol {
     fn look(bucket: &Bucket, seen: &mut Seen, run: &Run, attempt: Attempt) -> At {
         match bucket.commit(attempt.head + 1) {
             Some(commit) if (commit.run, commit.file) == (run.id, attempt.file) => {
-                seen.recognised = true;
+                seen.note(Event::Recognised, true);
                 At::Publish { head: attempt.head + 1, own: true }
             }
             Some(_) => At::Lost { file: attempt.file },
@@ -360,7 +375,7 @@ impl Protocol {
             Some(At::Sent { attempt, created: answer @ None }) if attempt.head + 1 == sequence => {
                 *answer = Some(created);
             }
-            None | Some(At::Failed) => state.seen.late |= created,
+            None | Some(At::Failed) => state.seen.note(Event::Late, created),
             Some(_) => {}
         }
     }
@@ -370,15 +385,17 @@ impl Protocol {
         match &mut state.cleaner {
             Cleaner::Idle => {
                 let files = (0_u8..).zip(&bucket.files);
-                let files: Vec<u8> =
-                    files.filter(|(at, file)| self.is_garbage(bucket, *at, file)).map(|(at, _)| at).collect();
+                let files: Vec<u8> = files
+                    .filter(|(at, file)| self.is_garbage(bucket, *at, **file))
+                    .map(|(at, _)| at)
+                    .collect();
                 if !files.is_empty() {
                     state.cleaner = Cleaner::Aborts { files };
                 }
             }
             Cleaner::Aborts { files } => {
                 let file = files.remove(0);
-                state.seen.cleaned |= abort(bucket, file);
+                state.seen.note(Event::Cleaned, abort(bucket, file));
                 if files.is_empty() {
                     state.cleaner = Cleaner::Idle;
                 }
@@ -388,7 +405,7 @@ impl Protocol {
 
     /// Whether nobody can commit the upload any more, as far as the clean-up can know: another process has
     /// taken a number that its process would need, and no commit up to now names it.
-    fn is_garbage(&self, bucket: &Bucket, at: u8, file: &File) -> bool {
+    fn is_garbage(&self, bucket: &Bucket, at: u8, file: File) -> bool {
         let taken = |commit: &Commit| {
             let names = commit.file == at;
             (names, commit.run != file.run)

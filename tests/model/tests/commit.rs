@@ -30,9 +30,10 @@ fn explore(name: &str, protocol: Protocol) {
 
 /// Fails unless the flaw is found, and unless it breaks that property.
 #[track_caller]
-fn finds(flaw: Flaw, broken: &'static str, protocol: Protocol) {
+fn finds(flaw: Flaw, broken: &'static str, protocol: &Protocol) {
     let wanted = HasDiscoveries::AnyOf([broken].into());
-    let checker = Protocol { flaw: Some(flaw), ..protocol }.checker().finish_when(wanted).spawn_bfs().join();
+    let checker =
+        Protocol { flaw: Some(flaw), ..protocol.clone() }.checker().finish_when(wanted).spawn_bfs().join();
     let path = checker.assert_any_discovery(broken);
     eprintln!("{flaw:?}: {broken:?} is broken after {:?}", path.into_actions());
 }
@@ -68,11 +69,11 @@ fn larger_worlds_lose_and_double_nothing() {
 
 #[test]
 fn each_flaw_is_found() {
-    finds(Flaw::UnconditionalPut, "no number is used twice", appends());
-    finds(Flaw::UnconditionalPut, "every visible file is in one commit", appends());
-    finds(Flaw::NoRollForward, "all of a commit is done before the next one", appends());
-    finds(Flaw::EagerCleanUp, "no committed file is lost", appends());
-    finds(Flaw::CleanUpByNumber, "no committed file is lost", Protocol { batches: 2, ..appends() });
-    finds(Flaw::ForgottenDoubt, "no committed file is lost", appends());
-    finds(Flaw::StateApart, "each row of a state is in its files, once", appends());
+    finds(Flaw::UnconditionalPut, "no number is used twice", &appends());
+    finds(Flaw::UnconditionalPut, "every visible file is in one commit", &appends());
+    finds(Flaw::NoRollForward, "all of a commit is done before the next one", &appends());
+    finds(Flaw::EagerCleanUp, "no committed file is lost", &appends());
+    finds(Flaw::CleanUpByNumber, "no committed file is lost", &Protocol { batches: 2, ..appends() });
+    finds(Flaw::ForgottenDoubt, "no committed file is lost", &appends());
+    finds(Flaw::StateApart, "each row of a state is in its files, once", &appends());
 }
