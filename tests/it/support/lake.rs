@@ -139,8 +139,13 @@ impl Lake {
 
     /// The whole-numbered columns of all rows in the listed files, sorted.
     pub(crate) async fn rows<const N: usize>(&self, columns: [&str; N]) -> Vec<[i64; N]> {
+        self.rows_of(&self.files().await, columns).await
+    }
+
+    /// The same of some files.
+    pub(crate) async fn rows_of<const N: usize>(&self, files: &Files, columns: [&str; N]) -> Vec<[i64; N]> {
         let mut rows = Vec::new();
-        for path in self.files().await.into_keys() {
+        for path in files.keys() {
             let key = Key::from(format!("{}/{path}", self.target));
             let bytes = self.store.get(&key).await.expect("it was listed").bytes().await;
             let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.expect("it can be read"));

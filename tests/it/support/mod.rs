@@ -10,7 +10,7 @@ mod schema;
 mod until;
 
 pub(crate) use cable::{Break, Cable, Side};
-pub(crate) use lake::Lake;
+pub(crate) use lake::{Files, Lake, differences};
 pub(crate) use ledger::Ledger;
 pub(crate) use process::Running;
 pub(crate) use project::Project;

@@ -37,11 +37,13 @@ pub(super) async fn plan(
     source: &Postgres,
     request: &PlanRequest<'_, State>,
 ) -> Result<Plan<Partition, State>> {
+    protocol::point!("plan.begun");
     let lease = source.sessions.lease().await?;
     let begun = std::time::Instant::now();
     let relation = discover::relation(&lease, &request.stream.name).await?;
     let layout = Arc::new(Layout::of(&relation, &request.stream.schema)?);
     source.layouts.lock().await.insert(request.stream.target.clone(), Arc::clone(&layout));
+    protocol::point!("plan.described");
     let planning = Planning { source, request, stream: request.stream, relation, layout, begun };
     match request.stream.sync_mode {
         SyncMode::FullRefresh => planning.full(lease).await,

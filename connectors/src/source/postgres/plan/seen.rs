@@ -44,6 +44,7 @@ pub(super) async fn step(
 ) -> Result<Result<Step, Ground>> {
     let ends = snapshot.ends;
     let since = start(cursor, &ground, sessions, stream).await?;
+    protocol::point!("seen.begun");
     let Some(shown) = shown(cursor, snapshot, relation, sessions, since.clone()).await? else {
         return Ok(Err(ground));
     };
