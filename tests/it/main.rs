@@ -5,4 +5,5 @@ mod faults;
 mod support;
 mod sync;
 mod tidy;
+mod torture;
 mod types;

@@ -8,7 +8,7 @@ mod proxy;
 mod schema;
 mod until;
 
-pub(crate) use lake::Lake;
+pub(crate) use lake::{Files, Lake, differences};
 pub(crate) use ledger::Ledger;
 pub(crate) use process::Running;
 pub(crate) use project::Project;
