@@ -44,12 +44,6 @@ pub(super) struct Faults {
     pub(super) phantom: Vec<String>,
 }
 
-impl Faults {
-    pub(super) fn are_none(&self) -> bool {
-        self.lost.is_empty() && self.doubled.is_empty() && self.phantom.is_empty()
-    }
-}
-
 /// The output of a reader of one table.
 pub(super) struct Account {
     table: Table,
@@ -101,6 +95,27 @@ impl Account {
         for version in self.truth.select(self.table, is_missing) {
             self.faults.lost.push(format!("{promise:?}: {version:?}"));
         }
+    }
+
+    /// Fails where anything is wrong, and shows some of it.
+    pub(super) fn is_right(&self, when: &str) {
+        let Faults { lost, doubled, phantom } = &self.faults;
+        let kinds = [("lost", lost), ("doubled", doubled), ("phantom", phantom)];
+        let wrong: Vec<String> = kinds
+            .into_iter()
+            .filter(|(_, versions)| !versions.is_empty())
+            .map(|(kind, versions)| {
+                let shown = &versions[..versions.len().min(5)];
+                format!("{} {kind}, such as\n  {}\n", versions.len(), shown.join("\n  "))
+            })
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "{} {when}, of {}: {}",
+            self.table.name(),
+            self.output.len(),
+            wrong.concat()
+        );
     }
 
     pub(super) fn output(&self) -> &HashMap<i64, u64> {

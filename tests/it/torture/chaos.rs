@@ -199,8 +199,7 @@ impl Chaos {
             });
         }
         for follow in &self.follows {
-            let faults = follow.account.faults();
-            assert!(faults.are_none(), "{} after {fate:?}: {faults:#?}", follow.stream.name);
+            follow.account.is_right(&format!("in {} after {fate:?}", follow.stream.name));
         }
     }
 

@@ -41,6 +41,7 @@ mod writer;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -75,6 +76,17 @@ struct Torture {
 impl Drop for Torture {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends everything where its thread fails.
+struct Alarm(Arc<AtomicBool>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -125,6 +137,7 @@ impl Torture {
     fn unleash(&self, mut chaos: Chaos, floor: Tally) -> JoinHandle<Chaos> {
         let (length, over, runtime) = (self.settings.length, Arc::clone(&self.over), Handle::current());
         std::thread::spawn(move || {
+            let _alarm = Alarm(Arc::clone(&over));
             chaos.reign(length, floor, &over, &runtime);
             chaos
         })
@@ -141,12 +154,11 @@ impl Torture {
                 chaos.sync(&runtime);
                 chaos
             });
-            chaos = synced.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+            chaos = synced.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
         }
         for follow in &mut chaos.follows {
             follow.close(&self.current(follow.stream.table).await).await;
-            let faults = follow.account.faults();
-            assert!(faults.are_none(), "{} in the end: {faults:#?}", follow.stream.name);
+            follow.account.is_right("in the end");
         }
         chaos
     }
@@ -182,8 +194,12 @@ async fn no_version_is_lost_doubled_or_invented_whatever_happens() {
     let mut destinations = Vec::new();
     for (name, reign) in reigns {
         let ended = tokio::task::spawn_blocking(|| reign.join()).await.expect("it waits");
-        destinations.push((name, ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
+        destinations.push(ended.map(|chaos| (name, chaos)));
     }
+    // All have ended by now, and none is cut short by the failure of another.
+    let destinations =
+        destinations.into_iter().map(|ended| ended.unwrap_or_else(|panic| resume_unwind(panic)));
+    let destinations: Vec<_> = destinations.collect();
     torture.over.store(true, Ordering::Relaxed);
     let mut summary = others.end(&torture).await;
     torture.is_true().await;
