@@ -18,6 +18,8 @@ enum Fate {
     Alone,
     /// `kill -9` at some moment.
     Killed,
+    /// `kill -9` as soon as one of its commits stands, before it has done what the commit promises.
+    Sniped,
     /// Another one is started at about the same time.
     Twin,
     /// The same, and one of the two is killed.
@@ -27,8 +29,14 @@ enum Fate {
 }
 
 /// Every fate as often as it comes up in one round of all.
-const DECK: [(Fate, usize); 5] =
-    [(Fate::Alone, 4), (Fate::Killed, 5), (Fate::Twin, 3), (Fate::KilledTwin, 1), (Fate::Stopped, 2)];
+const DECK: [(Fate, usize); 6] = [
+    (Fate::Alone, 4),
+    (Fate::Killed, 3),
+    (Fate::Sniped, 3),
+    (Fate::Twin, 3),
+    (Fate::KilledTwin, 1),
+    (Fate::Stopped, 2),
+];
 /// A test that is ten times slower than it should be has hung.
 const PATIENCE: u32 = 10;
 
@@ -38,6 +46,8 @@ pub(super) struct Tally {
     /// Ended with 0.
     pub(super) succeeded: u64,
     pub(super) killed: u64,
+    /// Commits that stood when their process was killed, without all of their files.
+    pub(super) undone: u64,
     /// Rounds of two at once.
     pub(super) twins: u64,
     /// Streams of such rounds that left the commit to the other.
@@ -50,6 +60,7 @@ impl Tally {
     fn reaches(self, floor: Self) -> bool {
         self.succeeded >= floor.succeeded
             && self.killed >= floor.killed
+            && self.undone >= floor.undone
             && self.twins >= floor.twins
             && self.stopped >= floor.stopped
     }
@@ -122,6 +133,18 @@ impl Chaos {
                 std::thread::sleep(moment);
                 if let Some(ended) = self.kill(begin, running) {
                     self.judge(&[ended], Fate::Alone, runtime);
+                }
+            }
+            Fate::Sniped => {
+                let (begin, mut running) = (Instant::now(), self.start());
+                let stream = self.random.usize(..self.follows.len());
+                let next = runtime.block_on(self.follows[stream].head()) + 1;
+                while !running.has_ended() && !runtime.block_on(self.follows[stream].has(next)) {}
+                if let Some(ended) = self.kill(begin, running) {
+                    self.judge(&[ended], Fate::Alone, runtime);
+                }
+                for follow in &self.follows {
+                    self.tally.undone += u64::from(runtime.block_on(follow.is_undone()));
                 }
             }
             Fate::Twin | Fate::KilledTwin => {

@@ -44,11 +44,7 @@ impl Follow {
     pub(super) async fn read(&mut self) {
         while let Some(commit) = self.lake.commit(self.next).await {
             assert_eq!(commit["sequence"], self.next, "{commit:#}");
-            let mut files = Files::new();
-            for file in commit["files"].as_array().expect("a commit lists its files") {
-                let path = file["path"].as_str().expect("a file has a path");
-                files.insert(path.to_owned(), file["bytes"].as_u64().expect("a file has a size"));
-            }
+            let files = files(&commit);
             let mut versions = Vec::new();
             for path in files.keys() {
                 let Some(rows) = self.lake.rows_of(path, ["version"]).await else { return };
@@ -58,6 +54,27 @@ impl Follow {
             self.files.extend(files);
             self.next += 1;
         }
+    }
+
+    /// Number of the last commit that stands.
+    pub(super) async fn head(&self) -> u64 {
+        let mut head = self.next - 1;
+        while self.has(head + 1).await {
+            head += 1;
+        }
+        head
+    }
+
+    /// Whether that commit stands.
+    pub(super) async fn has(&self, sequence: u64) -> bool {
+        self.lake.commit(sequence).await.is_some()
+    }
+
+    /// Whether a commit stands some of whose files nobody can see.
+    pub(super) async fn is_undone(&self) -> bool {
+        let Some(commit) = self.lake.commit(self.head().await).await else { return false };
+        let seen = self.lake.files().await;
+        files(&commit).keys().any(|path| !seen.contains_key(path))
     }
 
     /// Those who follow the commits and those who list the files see the same, and nothing is left that
@@ -133,4 +150,11 @@ impl Follow {
             faults.phantom.len()
         )
     }
+}
+
+/// The files that a commit names, with their bytes.
+fn files(commit: &Value) -> Files {
+    let files = commit["files"].as_array().expect("a commit lists its files");
+    let file = |file: &Value| Some((file["path"].as_str()?.to_owned(), file["bytes"].as_u64()?));
+    files.iter().map(|one| file(one).expect("a file has a path and a size")).collect()
 }
