@@ -102,6 +102,9 @@ impl Chaos {
             assert!(passed < length * PATIENCE + Duration::from_mins(2), "too slow: {:?}", self.tally);
             let fate = self.draw();
             self.round(fate, runtime);
+            for follow in &self.follows {
+                runtime.block_on(follow.shows_committed_only());
+            }
         }
     }
 

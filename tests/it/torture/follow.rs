@@ -77,6 +77,21 @@ impl Follow {
         files(&commit).keys().any(|path| !seen.contains_key(path))
     }
 
+    /// Whatever has just happened, nobody who lists the files sees one that is not committed.
+    pub(super) async fn shows_committed_only(&self) {
+        // First the files, then the commits: what was seen must be committed already.
+        let mut seen = self.lake.files().await;
+        seen.retain(|path, bytes| self.files.get(path) != Some(bytes));
+        let mut sequence = self.next;
+        while !seen.is_empty() {
+            let commit = self.lake.commit(sequence).await;
+            let commit = commit.unwrap_or_else(|| panic!("{}: not committed: {seen:?}", self.stream.name));
+            let committed = files(&commit);
+            seen.retain(|path, bytes| committed.get(path) != Some(bytes));
+            sequence += 1;
+        }
+    }
+
     /// Those who follow the commits and those who list the files see the same, and nothing is left that
     /// a process may still finish: from here on all is read at the source after `now`.
     pub(super) async fn agree(&mut self, now: Instant) {
