@@ -15,6 +15,11 @@
 //! Two careless readers read the same tables at the same time, and must lose rows ([`control`]): else the
 //! test is worth nothing.
 //!
+//! A test that finds nothing may be blind. Where the binary was broken on purpose, this one failed within
+//! seconds: windows that did not wait for running transactions, state that left out what the snapshot did
+//! not show, or what it did show; commits that took the next number instead of giving up; commits that
+//! were not rolled forward.
+//!
 //! It takes two minutes. To let it run for an hour, or again as it went before:
 //!
 //! ```text

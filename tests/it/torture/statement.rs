@@ -42,15 +42,20 @@ impl Statement {
         Self { sql, table, stamp, first, count }
     }
 
-    /// A new version of a row of `item`.
+    /// A new version of a row of `item`, by one of the two ways there are.
     pub(super) fn update(row: i64, version: i64, stamp: Stamp) -> Self {
-        let table = Table::Item;
-        let sql = format!(
-            "UPDATE item SET previous = version, version = {version}, updated_at = {} WHERE id = {row} \
-             RETURNING version, previous, {}",
-            stamp.sql(),
-            table.position()
-        );
+        let (table, value) = (Table::Item, stamp.sql());
+        let update = if version % 2 == 0 {
+            format!(
+                "UPDATE item SET previous = version, version = {version}, updated_at = {value} WHERE id = {row}"
+            )
+        } else {
+            format!(
+                "INSERT INTO item (id, version, updated_at) VALUES ({row}, {version}, {value}) ON CONFLICT (id) \
+                 DO UPDATE SET previous = item.version, version = excluded.version, updated_at = excluded.updated_at"
+            )
+        };
+        let sql = format!("{update} RETURNING version, previous, {}", table.position());
         Self { sql, table, stamp, first: version, count: 1 }
     }
 
