@@ -18,7 +18,7 @@ async fn a_late_commit_is_read_once() {
     // It has written nothing, and so has no transaction id, and its now() stands still.
     late.batch_execute("BEGIN; SELECT now()").await.unwrap();
     database.execute("INSERT INTO t VALUES (2)").await;
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     sync.stream.schema = std::sync::Arc::new(sync.stream.schema.project(&[0]).unwrap());
     let (first, notes) = sync.noted().await.unwrap();
     assert_eq!(first, ["1"], "the superuser sees when the oldest transaction began");
@@ -34,7 +34,7 @@ async fn a_role_without_rights_loses_nothing_either() {
     database.execute(&format!("{TABLE} INSERT INTO t VALUES (1)")).await;
     let role = database.role("reader", "GRANT SELECT ON t TO {role}");
     let source = open(&database.url_of(&role), json!({})).await;
-    let mut sync = Sync::full_of(source, "public.t").await.by("at");
+    let mut sync = Sync::full_of(source, "public.t").await.by("at").settled();
     sync.stream.schema = std::sync::Arc::new(sync.stream.schema.project(&[0]).unwrap());
     let early = database.client().await;
     early.batch_execute("BEGIN; SELECT now()").await.unwrap();
@@ -58,7 +58,7 @@ async fn a_transaction_that_ends_in_time_is_waited_for() {
     let database = Cluster::shared().database();
     database.execute(TABLE).await;
     let source = open(&database.url(), json!({ "barrier_wait": "20s" })).await;
-    let mut sync = Sync::full_of(source, "public.t").await.by("at");
+    let mut sync = Sync::full_of(source, "public.t").await.by("at").settled();
     let late = database.client().await;
     late.batch_execute("BEGIN; INSERT INTO t VALUES (1)").await.unwrap();
     let commit = async {
@@ -79,7 +79,7 @@ async fn what_was_waited_for_in_vain_is_not_waited_for_again() {
     late.batch_execute("BEGIN; SELECT now()").await.unwrap();
     let start = std::time::Instant::now();
     for name in ["public.t", "public.u", "public.w"] {
-        let sync = Sync::full_of(std::sync::Arc::clone(&source), name).await.by("id");
+        let sync = Sync::full_of(std::sync::Arc::clone(&source), name).await.by("id").settled();
         let plan = sync.plan().await.unwrap();
         assert!(plan.partitions.is_empty() && plan.window.is_none(), "{plan:?}");
     }
@@ -91,7 +91,7 @@ async fn what_was_waited_for_in_vain_is_not_waited_for_again() {
 async fn rows_of_one_stamp_are_read_once() {
     let database = Cluster::shared().database();
     database.execute("CREATE TABLE t (id int, at timestamptz NOT NULL)").await;
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     let mut seen = Vec::new();
     for round in 0..4 {
         // Half a second's rows share one stamp, and they come in two transactions around a sync.
@@ -117,7 +117,7 @@ async fn a_prepared_transaction_is_waited_for_even_over_a_crash() {
     let cluster = Cluster::start(Options::default());
     let database = cluster.database();
     database.execute(TABLE).await;
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     sync.stream.schema = std::sync::Arc::new(sync.stream.schema.project(&[0]).unwrap());
     database.execute("BEGIN; INSERT INTO t VALUES (1); PREPARE TRANSACTION 'two'").await;
     database.execute("INSERT INTO t VALUES (2)").await;
@@ -145,7 +145,7 @@ async fn readers_vacuums_and_other_databases_hold_nothing_back() {
     // Another sync in the middle of its reading.
     let reading = Sync::full(&database, "public.t").await;
     let plan = reading.plan().await.unwrap();
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     let (rows, notes) = sync.noted().await.unwrap();
     assert_eq!(rows.len(), 1, "{notes:?}");
     assert_eq!(reading.read_all(&plan).await.unwrap().len(), 1);
@@ -158,7 +158,7 @@ async fn the_lag_holds_young_rows_back() {
     database
         .execute(&format!("{TABLE} INSERT INTO t VALUES (1, now() - interval '1 minute'), (2, now())"))
         .await;
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     sync.stream.lag = None;
     assert_eq!(sync.rows().await.len(), 1, "5 s unless configured");
     sync.stream.lag = Some(Duration::ZERO);
@@ -183,7 +183,7 @@ async fn a_standby_alone_has_no_barrier() {
     database.execute(TABLE).await;
     let standby = cluster.standby();
     standby.catch_up(&cluster).await;
-    let mut sync = Sync::incremental(&standby.database(&database), "public.t", "at").await;
+    let mut sync = Sync::incremental(&standby.database(&database), "public.t", "at").await.settled();
     let error = sync.error().await;
     assert_eq!(error.kind(), ErrorKind::Config, "{error:?}");
     assert!(error.advice().unwrap().contains("read_from"), "{error:?}");
@@ -198,7 +198,7 @@ async fn a_procedure_that_commits_does_not_hold_back_what_it_has_committed() {
              INSERT INTO t VALUES (i); COMMIT; PERFORM pg_sleep(0.05); END LOOP; END $$"
         ))
         .await;
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     let filling = tokio::spawn({
         let client = database.client().await;
         async move { client.batch_execute("CALL fill()").await }
@@ -217,7 +217,7 @@ async fn a_procedure_that_commits_does_not_hold_back_what_it_has_committed() {
 async fn transactions_of_one_message_are_waited_for() {
     let database = Cluster::shared().database();
     database.execute(TABLE).await;
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     let chain = tokio::spawn({
         let client = database.client().await;
         // All three carry the time of the message.
@@ -250,7 +250,7 @@ async fn a_subscriber_to_changes_holds_nothing_back() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     database.execute("INSERT INTO t VALUES (1)").await;
-    let mut sync = Sync::incremental(&database, "public.t", "at").await;
+    let mut sync = Sync::incremental(&database, "public.t", "at").await.settled();
     let rows = sync.rows().await;
     subscriber.kill().unwrap();
     subscriber.wait().unwrap();

@@ -18,7 +18,7 @@ async fn by(database: &Database, cursor: &str) -> Sync {
 }
 
 #[tokio::test]
-async fn a_first_load_takes_rows_without_a_value_and_infinitely_old_ones() {
+async fn rows_without_a_value_and_infinitely_old_or_young_ones_are_read() {
     let database = Cluster::shared().database();
     database
         .execute(
@@ -29,10 +29,73 @@ async fn a_first_load_takes_rows_without_a_value_and_infinitely_old_ones() {
         .await;
     let mut sync = by(&database, "at").await;
     let (rows, notes) = sync.noted().await.unwrap();
+    assert_eq!((rows, notes), (numbers(1, 6), Vec::new()));
+    assert_eq!(sync.rows().await, NOTHING);
+    database
+        .execute("INSERT INTO t VALUES (7, NULL), (8, now()), (9, 'infinity'), (10, '-infinity')")
+        .await;
+    assert_eq!(sync.rows().await, ["10", "7", "8", "9"], "an infinite value has not poisoned the state");
+    database.execute("UPDATE t SET id = 11 WHERE id = 7; UPDATE t SET id = 12 WHERE id = 2").await;
+    assert_eq!(sync.rows().await, ["11", "12"]);
+    assert_eq!(sync.rows().await, NOTHING);
+}
+
+#[tokio::test]
+async fn a_first_settled_window_takes_rows_without_a_value_and_infinitely_old_ones() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE t (id int, at timestamptz); \
+             INSERT INTO t VALUES (1, NULL), (2, '-infinity'), (3, 'infinity'), (4, now()), \
+                                  (5, now() + interval '1 day'), (6, '9999-12-31')",
+        )
+        .await;
+    let mut sync = by(&database, "at").await.settled();
+    let (rows, notes) = sync.noted().await.unwrap();
     assert_eq!(rows, ["1", "2", "4"]);
     assert!(notes.iter().any(|note| note.contains("may be NULL")), "{notes:?}");
     database.execute("INSERT INTO t VALUES (7, NULL), (8, now())").await;
     assert_eq!(sync.rows().await, ["8"], "an infinite value has not poisoned the state");
+}
+
+#[tokio::test]
+async fn whole_numbers_numerics_and_texts_are_read_once() {
+    for (kind, value) in [
+        ("int8", "{}"),
+        ("int4", "{}"),
+        ("numeric(20,3)", "{}.5"),
+        ("text", "'k''{}\\'"),
+        ("char(9)", "'{}'"),
+        ("text COLLATE \"POSIX\"", "'{}'"),
+    ] {
+        let database = Cluster::shared().database();
+        let row = |id: usize| {
+            format!("INSERT INTO t VALUES ({id}, {});", value.replace("{}", &(id + 100).to_string()))
+        };
+        database.execute(&format!("CREATE TABLE t (id int, c {kind}); CREATE INDEX ON t (c)")).await;
+        database.execute(&format!("{} {}", row(1), row(2))).await;
+        let mut sync = by(&database, "c").await;
+        assert_eq!(sync.rows().await, ["1", "2"], "{kind}");
+        // A smaller value that is seen later than greater ones.
+        let late = database.client().await;
+        late.batch_execute(&format!("BEGIN; {}", row(3))).await.unwrap();
+        for id in [4, 5, 6] {
+            database.execute(&row(id)).await;
+            assert_eq!(sync.rows().await, [id.to_string()], "{kind}: nothing waits");
+        }
+        late.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(sync.rows().await, ["3"], "{kind}");
+        for _ in 0..3 {
+            assert_eq!(sync.rows().await, NOTHING, "{kind}");
+        }
+        database.execute("DELETE FROM t WHERE id > 2").await;
+        assert_eq!(sync.rows().await, NOTHING, "{kind}");
+        database.execute(&row(7)).await;
+        database.execute("INSERT INTO t VALUES (8, NULL)").await;
+        assert_eq!(sync.rows().await, ["7", "8"], "{kind}");
+        let position = sync.source.position(sync.state.as_ref().unwrap()).unwrap();
+        assert!(position.contains("107"), "{position}");
+    }
 }
 
 #[tokio::test]
@@ -52,7 +115,7 @@ async fn whole_numbers_numerics_and_texts_are_read_up_to_the_greatest_settled_va
         database
             .execute(&format!("CREATE TABLE t (id int, c {kind} PRIMARY KEY); {} {}", row(1), row(2)))
             .await;
-        let mut sync = by(&database, "c").await;
+        let mut sync = by(&database, "c").await.settled();
         assert_eq!(sync.rows().await, ["1", "2"], "{kind}");
         // A smaller value that is seen later than a greater one.
         let late = database.client().await;
@@ -75,12 +138,17 @@ async fn whole_numbers_numerics_and_texts_are_read_up_to_the_greatest_settled_va
 async fn a_table_without_values_is_loaded_once() {
     let database = Cluster::shared().database();
     database.execute("CREATE TABLE t (id int, c int8); INSERT INTO t VALUES (1, NULL)").await;
-    let mut sync = by(&database, "c").await;
+    let mut sync = by(&database, "c").await.settled();
     let (rows, notes) = sync.noted().await.unwrap();
     assert_eq!(rows, ["1"], "{notes:?}");
     assert_eq!(sync.rows().await, NOTHING);
     database.execute("INSERT INTO t VALUES (2, 1), (3, NULL)").await;
-    assert_eq!(sync.rows().await, ["2"]);
+    assert_eq!(sync.rows().await, ["2", "3"]);
+    let mut settled = by(&database, "c").await.settled();
+    assert_eq!(settled.rows().await, ["1", "2", "3"]);
+    database.execute("INSERT INTO t VALUES (4, 2), (5, NULL)").await;
+    assert_eq!(settled.rows().await, ["4"]);
+    assert_eq!(sync.rows().await, ["4", "5"]);
 }
 
 #[tokio::test]
@@ -91,10 +159,15 @@ async fn what_is_greater_than_all_numbers_is_no_bound() {
             "CREATE TABLE t (id int, c numeric); INSERT INTO t VALUES (1, 1), (2, 'NaN'), (3, 'Infinity')",
         )
         .await;
+    let mut settled = by(&database, "c").await.settled();
     let mut sync = by(&database, "c").await;
-    assert_eq!(sync.rows().await, ["1"]);
-    database.execute("INSERT INTO t VALUES (4, 2)").await;
-    assert_eq!(sync.rows().await, ["4"]);
+    assert_eq!(settled.rows().await, ["1"]);
+    assert_eq!(sync.rows().await, ["1", "2", "3"]);
+    for id in 4..8 {
+        database.execute(&format!("INSERT INTO t VALUES ({id}, {id})")).await;
+        assert_eq!(settled.rows().await, [id.to_string()]);
+        assert_eq!(sync.rows().await, [id.to_string()]);
+    }
 }
 
 #[tokio::test]
@@ -130,7 +203,7 @@ async fn a_number_is_read_in_a_snapshot_younger_than_its_greatest() {
 }
 
 #[tokio::test]
-async fn a_clock_on_the_wall_is_taken_as_the_zone_says() {
+async fn a_settled_window_takes_a_clock_on_the_wall_as_the_zone_says() {
     let database = Cluster::shared().database();
     database
         .execute(
@@ -139,12 +212,12 @@ async fn a_clock_on_the_wall_is_taken_as_the_zone_says() {
                                   (2, now() AT TIME ZONE 'America/New_York' - interval '1 second')",
         )
         .await;
-    let mut sync = by(&database, "at").await;
+    let mut sync = by(&database, "at").await.settled();
     let (rows, notes) = sync.noted().await.unwrap();
     assert_eq!(rows, ["1", "2"]);
     assert!(notes.iter().any(|note| note.contains("taken as UTC")), "{notes:?}");
 
-    let mut sync = by(&database, "at").await;
+    let mut sync = by(&database, "at").await.settled();
     sync.stream.options.insert("cursor_timezone".to_owned(), json!("America/New_York"));
     // Clocks may go back an hour within the next day.
     let rows = sync.rows().await;
@@ -154,7 +227,7 @@ async fn a_clock_on_the_wall_is_taken_as_the_zone_says() {
 }
 
 #[tokio::test]
-async fn dates_are_read_by_whole_days() {
+async fn settled_windows_of_dates_are_whole_days() {
     let database = Cluster::shared().database();
     database
         .execute(
@@ -163,7 +236,7 @@ async fn dates_are_read_by_whole_days() {
                                   (3, (now() AT TIME ZONE 'UTC')::date)",
         )
         .await;
-    let mut sync = by(&database, "at").await;
+    let mut sync = by(&database, "at").await.settled();
     sync.stream.lag = Some(Duration::from_millis(1));
     let rows = sync.rows().await;
     // Midnight may pass meanwhile.
@@ -328,10 +401,8 @@ async fn the_plan_tells_its_window_and_the_missing_index() {
         .await;
     let mut sync = by(&database, "at").await;
     let plan = sync.plan().await.unwrap();
-    assert_eq!(plan.mode, "settled_window");
-    let window = plan.window.clone().unwrap();
-    assert_eq!(window.since, None);
-    assert!(window.until.as_ref().unwrap().ends_with('Z'), "{window:?}");
+    assert_eq!(plan.mode, "seen_set");
+    assert_eq!(plan.window, Some(protocol::Window::default()), "from the beginning to the end");
     assert!(
         plan.notes.iter().any(|note| note.contains("CREATE INDEX CONCURRENTLY ON \"public\".\"t\" (\"at\")"))
     );
@@ -340,7 +411,8 @@ async fn the_plan_tells_its_window_and_the_missing_index() {
     sync.state = Some(plan.next);
     database.execute("CREATE INDEX ON t (at)").await;
     let plan = sync.plan().await.unwrap();
-    assert_eq!(plan.window.unwrap().since, window.until);
+    let window = plan.window.unwrap();
+    assert!(window.since.unwrap().ends_with('Z') && window.until.is_none());
     assert!(!plan.notes.iter().any(|note| note.contains("CREATE INDEX")), "{:?}", plan.notes);
     assert_eq!(plan.partitions.len(), 1, "an increment is read by its index");
 }

@@ -85,6 +85,18 @@ impl Sync {
         self
     }
 
+    /// Up to where nothing can come any more, and no further.
+    pub(crate) fn settled(mut self) -> Self {
+        self.stream.options.insert("mode".to_owned(), json!("settled_window"));
+        self
+    }
+
+    /// Of all columns the first alone.
+    pub(crate) fn ids(mut self) -> Self {
+        self.stream.schema = Arc::new(self.stream.schema.project(&[0]).expect("there is one"));
+        self
+    }
+
     pub(crate) async fn plan(&self) -> Result<DynPlan> {
         self.plan_for(Lifetime::Session).await
     }

@@ -107,6 +107,8 @@ pub(super) struct Barrier {
     pub(super) server: Server,
     /// When the transactions were first listed, by our clock: values seen before that may rely on it.
     pub(super) listed: Instant,
+    /// Whether it was waited for them as long as was allowed.
+    pub(super) has_waited: bool,
     mark: Mark,
     running: Vec<Running>,
     /// The earliest time that a row of a session at work can carry, in µs since 1970, as far as the role
@@ -126,7 +128,11 @@ pub(super) struct Settled {
 impl Barrier {
     /// Makes a mark on the primary and waits for its transactions, at most for `wait`, and not for those
     /// that an `earlier` barrier of this sync has waited for in vain.
-    pub(super) async fn make(primary: &Client, wait: Duration, earlier: Option<&Self>) -> Result<Self> {
+    pub(super) async fn make(
+        primary: &Client,
+        wait: Option<Duration>,
+        earlier: Option<&Self>,
+    ) -> Result<Self> {
         let server = Server::ask(primary);
         let listed = Instant::now();
         let sql = format!("{MARK}; {RUNNING}");
@@ -145,9 +151,12 @@ impl Barrier {
         let (running, busy_since) = understood(answers.skip(1).collect())?;
         let open = running.iter().map(|running| running.id.clone()).collect();
         let mark = Mark { at, started, open, value: None };
-        let mut barrier = Self { server: server?, listed, mark, running, busy_since };
-        let hopeless = earlier.map(|earlier| &earlier.mark.open);
-        barrier.wait(primary, wait, hopeless.unwrap_or(&BTreeSet::new())).await?;
+        let has_waited = wait.is_some() || mark.open.is_empty();
+        let mut barrier = Self { server: server?, listed, has_waited, mark, running, busy_since };
+        if let Some(wait) = wait {
+            let hopeless = earlier.map(|earlier| &earlier.mark.open);
+            barrier.wait(primary, wait, hopeless.unwrap_or(&BTreeSet::new())).await?;
+        }
         Ok(barrier)
     }
 

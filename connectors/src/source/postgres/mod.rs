@@ -22,6 +22,7 @@ mod snapshot;
 mod state;
 #[doc(hidden)]
 pub mod types;
+mod xids;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,6 +51,8 @@ pub struct Postgres {
 
 impl Source for Postgres {
     const NAME: &'static str = "postgres";
+    /// 1 knew settled windows only; what it wrote is read as it is.
+    const STATE_VERSION: u32 = 2;
 
     type Config = Config;
     type Partition = Partition;
@@ -99,6 +102,11 @@ impl Source for Postgres {
 
     fn position(state: &State) -> Option<String> {
         state.position()
+    }
+
+    fn migrate(_: u32, value: serde_json::Value) -> Result<State> {
+        serde_json::from_value(value)
+            .map_err(|error| protocol::Error::config("the state can't be read").with_source(error))
     }
 
     async fn close(&self) {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::quote_literal;
 use super::quote_identifier;
 use super::state::{Bound, CursorKind};
+use super::xids::{Xids, since_without};
 
 /// A part of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +88,24 @@ pub(super) struct CursorWindow {
     /// None for no value at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Bound>,
-    /// Whether rows without a value belong to it.
+    /// Whether rows without a value belong to it, and infinitely old ones.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) nulls: bool,
+    /// Whether it has no end, whatever `until` is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) endless: bool,
+    /// Which row versions of these values; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unseen: Option<Unseen>,
+}
+
+/// Row versions that an earlier snapshot did not show: those of transactions from `xmin` on, but for
+/// those in `xids`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unseen {
+    pub(super) xmin: u64,
+    #[serde(default, skip_serializing_if = "Xids::is_empty")]
+    pub(super) xids: Xids,
 }
 
 impl Partition {
@@ -122,7 +138,7 @@ impl Partition {
             let leaves: Vec<String> = leaves.iter().map(u32::to_string).collect();
             format!("tableoid = ANY ('{{{}}}'::oid[])", leaves.join(","))
         });
-        let window = self.window.as_ref().map(CursorWindow::condition);
+        let window = self.window.as_ref().map(CursorWindow::conditions).unwrap_or_default();
         // The line break ends a comment at the filter's end; planning has proved it to be one condition.
         let filter = self.filter.as_ref().map(|filter| format!("({filter}\n)"));
         range.into_iter().chain(window).chain(leaves).chain(filter).collect()
@@ -156,25 +172,51 @@ impl Range {
 }
 
 impl CursorWindow {
-    /// The same column's window up to where this one starts; of what was never looked at.
-    pub(super) fn before(&self) -> Option<Self> {
-        let until = Some(self.since.clone()?);
-        Some(Self { since: None, until, nulls: true, ..self.clone() })
+    /// The same column's window from the beginning; of what was never looked at. Later windows that go
+    /// by versions would leave out what is old, so that it has no end then.
+    pub(super) fn since_the_beginning(&self) -> Self {
+        let endless = self.endless || self.unseen.is_some();
+        Self { since: None, nulls: true, endless, unseen: None, ..self.clone() }
     }
 
-    fn condition(&self) -> String {
+    /// Which values, and nothing of versions; none for all.
+    pub(super) fn values(&self) -> Option<String> {
         let column = quote_identifier(&self.column);
         let literal =
             |bound: &Bound| format!("{}::{}", quote_literal(&self.kind.written(bound)), self.kind.sql());
-        let (from, to) = if self.kind.is_time() { (">=", "<") } else { (">", "<=") };
-        let Some(until) = &self.until else {
-            return if self.nulls { format!("{column} IS NULL") } else { "false".to_owned() };
+        let is_time = self.kind.is_time();
+        let (from, to) = if is_time { (">=", "<") } else { (">", "<=") };
+        let since = match &self.since {
+            Some(since) => Some(format!("{column} {from} {}", literal(since))),
+            None if self.nulls => None,
+            None if is_time => Some(format!("{column} > '-infinity'::{}", self.kind.sql())),
+            None => self.endless.then(|| format!("{column} IS NOT NULL")),
         };
-        let mut condition = format!("{column} {to} {}", literal(until));
-        if let Some(since) = &self.since {
-            condition = format!("{column} {from} {} AND {condition}", literal(since));
+        let mut arms = Vec::new();
+        match &self.until {
+            _ if self.endless => arms.push(since.clone()?),
+            Some(until) => {
+                let until = format!("{column} {to} {}", literal(until));
+                arms.push(since.clone().map_or(until.clone(), |since| format!("{since} AND {until}")));
+            }
+            None => {}
         }
-        if self.nulls { format!("({condition} OR {column} IS NULL)") } else { condition }
+        if self.nulls {
+            arms.push(format!("{column} IS NULL"));
+            if self.since.is_some() && is_time {
+                arms.push(format!("{column} = '-infinity'::{}", self.kind.sql()));
+            }
+        }
+        Some(match arms.as_slice() {
+            [] => "false".to_owned(),
+            [arm] => arm.clone(),
+            arms => format!("({})", arms.join(" OR ")),
+        })
+    }
+
+    fn conditions(&self) -> Vec<String> {
+        let unseen = self.unseen.as_ref().map(|unseen| since_without(unseen.xmin, &unseen.xids));
+        self.values().into_iter().chain(unseen.unwrap_or_default()).collect()
     }
 }
 
@@ -197,7 +239,7 @@ mod tests {
     }
 
     fn window(kind: CursorKind, since: Option<Bound>, until: Option<Bound>, nulls: bool) -> CursorWindow {
-        CursorWindow { column: "c".into(), kind, since, until, nulls }
+        CursorWindow { column: "c".into(), kind, since, until, nulls, endless: false, unseen: None }
     }
 
     #[test]
@@ -224,12 +266,12 @@ mod tests {
     fn windows_of_time_are_half_open_and_meet() {
         let (one, two) = (Some(Bound::Micros(1_000_000)), Some(Bound::Micros(2_000_001)));
         assert_eq!(
-            window(CursorKind::Timestamptz, one.clone(), two.clone(), false).condition(),
+            window(CursorKind::Timestamptz, one.clone(), two.clone(), false).values().unwrap(),
             "\"c\" >= '1970-01-01 00:00:01.000000+00'::timestamptz \
              AND \"c\" < '1970-01-01 00:00:02.000001+00'::timestamptz"
         );
         assert_eq!(
-            window(CursorKind::Timestamp, None, two, true).condition(),
+            window(CursorKind::Timestamp, None, two, true).values().unwrap(),
             "(\"c\" < '1970-01-01 00:00:02.000001'::timestamp OR \"c\" IS NULL)"
         );
     }
@@ -238,11 +280,48 @@ mod tests {
     fn windows_of_values_end_with_the_greatest() {
         let (one, two) = (Bound::Value("1".into()), Bound::Value("2'".into()));
         assert_eq!(
-            window(CursorKind::Text, Some(one), Some(two), false).condition(),
+            window(CursorKind::Text, Some(one), Some(two), false).values().unwrap(),
             "\"c\" > '1'::text AND \"c\" <= '2'''::text"
         );
-        assert_eq!(window(CursorKind::Integer, None, None, true).condition(), "\"c\" IS NULL");
-        assert_eq!(window(CursorKind::Integer, None, None, false).condition(), "false");
+        assert_eq!(window(CursorKind::Integer, None, None, true).values().unwrap(), "\"c\" IS NULL");
+        assert_eq!(window(CursorKind::Integer, None, None, false).values().unwrap(), "false");
+    }
+
+    #[test]
+    fn a_window_without_end_has_arms_for_what_no_range_holds() {
+        let one = Some(Bound::Micros(1_000_000));
+        let open = |kind, since, nulls| CursorWindow { endless: true, ..window(kind, since, None, nulls) };
+        assert_eq!(open(CursorKind::Date, None, true).values(), None);
+        assert_eq!(
+            open(CursorKind::Timestamp, one.clone(), true).values().unwrap(),
+            "(\"c\" >= '1970-01-01 00:00:01.000000'::timestamp OR \"c\" IS NULL OR \"c\" = '-infinity'::timestamp)"
+        );
+        assert_eq!(
+            open(CursorKind::Integer, Some(Bound::Value("7".into())), true).values().unwrap(),
+            "(\"c\" > '7'::int8 OR \"c\" IS NULL)"
+        );
+        assert_eq!(open(CursorKind::Integer, None, false).values().unwrap(), "\"c\" IS NOT NULL");
+        // What was infinitely old was read when all was.
+        assert_eq!(
+            window(CursorKind::Date, None, one, false).values().unwrap(),
+            "\"c\" > '-infinity'::date AND \"c\" < '1970-01-01'::date"
+        );
+    }
+
+    #[test]
+    fn versions_that_were_seen_are_left_out() {
+        let mut part = partition();
+        let mut window = window(CursorKind::Integer, Some(Bound::Value("7".into())), None, false);
+        window.endless = true;
+        window.unseen = Some(Unseen { xmin: (1 << 32) + 10, xids: [(1 << 32) + 12].into_iter().collect() });
+        part.window = Some(window.clone());
+        assert_eq!(
+            part.source(),
+            "FROM \"public\".\"t\" WHERE \"c\" > '7'::int8 AND age(xmin) >= 0 \
+             AND age(xmin) <= age('10'::xid) AND xmin <> ALL ('{12}'::xid[])"
+        );
+        part.window = Some(window.since_the_beginning());
+        assert_eq!(part.source(), "FROM \"public\".\"t\"");
     }
 
     #[test]

@@ -16,12 +16,13 @@ use futures::FutureExt;
 use protocol::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit};
 
-use super::answer::{ask, ask_one, unexpected};
+use super::answer::{Rows, ask, ask_one, unexpected};
 use super::barrier::Barrier;
 use super::connect::{Client, Connector};
 use super::error::SQLSTATE;
 use super::replica;
-use super::snapshot::{Basis, Need, RELEASE, Snapshot, begin, locked, lost, named};
+use super::snapshot::{Basis, Need, RELEASE, SAVE, Snapshot, begin, locked, lost, named};
+use super::xids::ends;
 
 /// What a sync keeps open.
 pub(super) struct Sessions {
@@ -47,10 +48,10 @@ impl Current {
         self.shared.iter().chain(&self.bare).find(|basis| basis.does(need)).cloned()
     }
 
-    /// The last barrier that was made.
+    /// The last barrier that was waited at.
     fn barrier(&self) -> Option<&Barrier> {
         let barriers = self.shared.iter().chain(&self.bare).filter_map(|basis| basis.barrier.as_ref());
-        barriers.max_by_key(|barrier| barrier.listed)
+        barriers.filter(|barrier| barrier.has_waited).max_by_key(|barrier| barrier.listed)
     }
 }
 
@@ -153,7 +154,7 @@ impl Sessions {
 
     async fn make(&self, lease: Lease<'_>, need: Need, earlier: Option<&Barrier>) -> Result<Basis> {
         let (barrier, marker) =
-            if need.barrier { self.barrier(&lease, earlier).await? } else { (None, None) };
+            if need.barrier { self.barrier(&lease, need.wait, earlier).await? } else { (None, None) };
         let snapshot = if need.shared && self.has_room() {
             if let Some(marker) = marker {
                 replica::catch_up(&lease, marker).await?;
@@ -170,13 +171,15 @@ impl Sessions {
     async fn barrier(
         &self,
         reader: &Client,
+        wait: bool,
         earlier: Option<&Barrier>,
     ) -> Result<(Option<Barrier>, Option<u64>)> {
+        let wait = wait.then_some(self.barrier_wait);
         if !self.connector.has_replica() {
-            return Ok((Some(Barrier::make(reader, self.barrier_wait, earlier).await?), None));
+            return Ok((Some(Barrier::make(reader, wait, earlier).await?), None));
         }
         let primary = self.connector.primary().await?;
-        let barrier = Barrier::make(&primary, self.barrier_wait, earlier).await?;
+        let barrier = Barrier::make(&primary, wait, earlier).await?;
         replica::check(reader, &barrier.server).await?;
         Ok((Some(barrier), Some(replica::marker(&primary).await?)))
     }
@@ -201,7 +204,11 @@ impl Sessions {
     /// Makes `lease` keep a snapshot. Some that speak PostgreSQL's protocol export none.
     async fn export(&self, lease: Lease<'_>) -> Result<Option<Arc<Snapshot>>> {
         const WHAT: &str = "could not export a snapshot";
-        let sql = format!("{}; SELECT pg_export_snapshot(); {}", begin(&lease, None), named());
+        let sql = format!(
+            "{}; SELECT pg_export_snapshot(), txid_current_snapshot(); {}",
+            begin(&lease, None),
+            named()
+        );
         let answers = match ask(&lease, WHAT, &sql).await {
             Ok(answers) => answers,
             Err(error) if matches!(error.context_value(SQLSTATE), Some("0A000" | "42883" | "55000")) => {
@@ -212,9 +219,12 @@ impl Sessions {
             Err(error) => return Err(error),
         };
         let text = |statement: usize, column| Some(answers.get(statement)?.first()?.text(column)?.to_owned());
-        let (Some(id), Some(server)) = (text(0, 0), text(1, 1)) else { return Err(unexpected(WHAT)) };
+        let ends = text(0, 1).and_then(|snapshot| ends(&snapshot));
+        let (Some(id), Some(ends), Some(server)) = (text(0, 0), ends, text(1, 1)) else {
+            return Err(unexpected(WHAT));
+        };
         let Lease { reader, slot, .. } = lease;
-        let snapshot = Snapshot::kept(id.clone(), server, reader.client, slot);
+        let snapshot = Snapshot::kept(id.clone(), server, ends, reader.client, slot);
         locked(&self.snapshots).insert(id, Arc::clone(&snapshot));
         Ok(Some(snapshot))
     }
@@ -350,6 +360,19 @@ impl<'a> Turn<'a> {
             lease.reader.inside = Some(snapshot.id.clone());
         }
         Ok(Self(Some(Held::Lease(Box::new(lease)))))
+    }
+
+    /// Asks in a shared snapshot, and ends the turn. Locks are given back, and the snapshot is kept
+    /// whatever the server answers.
+    pub(super) async fn ask(mut self, what: &str, sql: &str) -> Result<Vec<Rows>> {
+        let answers = ask(&self, what, &format!("{SAVE}; {sql}; {RELEASE}")).await;
+        if answers.is_err() {
+            run(&self, RELEASE).await?;
+        }
+        if let Some(Held::Lease(lease)) = self.0.take() {
+            lease.give_back();
+        }
+        answers
     }
 
     /// Ends what was read, and gives the locks back. The session goes on to serve others.

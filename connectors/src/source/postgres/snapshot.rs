@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 
 use super::barrier::{Barrier, SNAPSHOT_NAME};
 use super::connect::Client;
+use super::xids::Ends;
 
 /// How long a session may sit in its transaction before the server ends it: a process that is stopped
 /// or cut off holds back no vacuum for long.
@@ -36,6 +37,8 @@ pub(super) struct Need {
     pub(super) after: Option<Instant>,
     /// Whether several sessions shall read in one snapshot.
     pub(super) shared: bool,
+    /// Whether the barrier must have waited for what was running.
+    pub(super) wait: bool,
 }
 
 /// A barrier, and a snapshot that was taken after it.
@@ -56,8 +59,9 @@ impl Basis {
             None => !need.shared,
         };
         let barrier = match (&self.barrier, need.after) {
-            (Some(barrier), Some(after)) => barrier.listed >= after,
-            (Some(_), None) => true,
+            (Some(barrier), after) => {
+                after.is_none_or(|after| barrier.listed >= after) && (barrier.has_waited || !need.wait)
+            }
             (None, _) => !need.barrier,
         };
         snapshot && barrier
@@ -75,6 +79,8 @@ pub(super) struct Snapshot {
     pub(super) id: String,
     /// When that server was started. One address can stand for several replicas.
     pub(super) server: String,
+    /// Whose rows it shows.
+    pub(super) ends: Ends,
     /// How many sessions were found to be with other servers.
     strangers: AtomicUsize,
     /// Held by whoever reads.
@@ -102,10 +108,17 @@ impl Drop for Snapshot {
 
 impl Snapshot {
     /// The snapshot of that name, which the open transaction of `client` has exported.
-    pub(super) fn kept(id: String, server: String, client: Client, slot: OwnedSemaphorePermit) -> Arc<Self> {
+    pub(super) fn kept(
+        id: String,
+        server: String,
+        ends: Ends,
+        client: Client,
+        slot: OwnedSemaphorePermit,
+    ) -> Arc<Self> {
         let snapshot = Arc::new(Self {
             id,
             server,
+            ends,
             strangers: AtomicUsize::new(0),
             client: Arc::new(Turns::new(client)),
             is_lost: AtomicBool::new(false),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::barrier::Mark;
 use super::types::{NativeType, TypeKind};
+use super::xids::Xids;
 
 /// Where a stream stands between two syncs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +28,16 @@ pub(super) struct CursorState {
     pub(super) kind: CursorKind,
     /// What was read: another cluster's or another table's rows are not a continuation of it.
     pub(super) identity: Identity,
-    /// Where the last window ended. None while no window was read, and where the table had no value.
+    /// Where the last settled window ended: what lies before was read. None while none was read, where
+    /// the table had no value, and where what was `seen` says it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Bound>,
+    /// What was read by the last sync that read all that its snapshot showed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seen: Option<Seen>,
+    /// The greatest value that was seen; of cursors that hold no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) greatest: Option<String>,
     /// Whether a first window was read: it also takes the rows without a cursor value.
     pub(super) loaded: bool,
     /// The instant before which everything was settled, in µs since 1970; of time cursors only.
@@ -46,11 +54,46 @@ pub(super) struct CursorState {
     pub(super) filter: Option<String>,
 }
 
+/// What of the rows from `since` on, and of those without a value or infinitely old, a snapshot showed:
+/// those of transactions before `xmin`, and those of the transactions in `xids`. All of them were read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// Whatever is seen for the first time later lies there: included where it is a time, excluded where
+    /// it is not. None for everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<Bound>,
+    /// The snapshot's ends.
+    pub(super) xmin: u64,
+    pub(super) xmax: u64,
+    /// From `xmin` on.
+    #[serde(default, skip_serializing_if = "Xids::is_empty")]
+    pub(super) xids: Xids,
+}
+
 impl State {
-    /// Where the last window ended, for people.
+    /// Where the last window ended, or how far all was settled when all that was there was read; for
+    /// people.
     pub(super) fn position(&self) -> Option<String> {
         let cursor = self.cursor.as_ref()?;
-        cursor.until.as_ref().map(|until| cursor.kind.shown(until))
+        if let Some(until) = &cursor.until {
+            return Some(cursor.kind.shown(until));
+        }
+        if cursor.kind.is_time() { cursor.settled.map(shown_instant) } else { cursor.greatest.clone() }
+    }
+}
+
+impl CursorState {
+    /// Where the next window starts: what lies before is read or settled.
+    pub(super) fn since(&self) -> Option<Bound> {
+        later(self.seen.as_ref().and_then(|seen| seen.since.clone()), self.until.clone())
+    }
+}
+
+/// The later of two bounds. Values are compared by the server only, and the new one is never smaller.
+pub(super) fn later(before: Option<Bound>, now: Option<Bound>) -> Option<Bound> {
+    match (before, now) {
+        (Some(Bound::Micros(before)), Some(Bound::Micros(now))) => Some(Bound::Micros(before.max(now))),
+        (before, now) => now.or(before),
     }
 }
 
@@ -179,10 +222,23 @@ fn formatted(micros: i64, format: &str) -> String {
 /// covers clocks of applications that are not quite right, and stamps that are rounded down.
 const LAG: Duration = Duration::seconds(5);
 
-/// The lag of a stream, in µs.
+/// How far below the settled instant rows are looked for where each is known to be new or not: to look
+/// at some more costs little, and reads none twice.
+const MARGIN: Duration = Duration::minutes(5);
+
+/// The lag of a stream whose windows end where all is settled, in µs.
 pub(super) fn lag(stream: &ConfiguredStream) -> i64 {
+    configured(stream, LAG)
+}
+
+/// The margin of a stream that knows what it has seen, in µs.
+pub(super) fn margin(stream: &ConfiguredStream) -> i64 {
+    configured(stream, MARGIN)
+}
+
+fn configured(stream: &ConfiguredStream, default: Duration) -> i64 {
     match stream.lag {
-        None => LAG.num_microseconds().expect("it is short"),
+        None => default.num_microseconds().expect("it is short"),
         Some(lag) => i64::try_from(lag.as_micros()).unwrap_or(i64::MAX),
     }
 }

@@ -10,7 +10,7 @@ fn running(id: &str, since: Option<i64>) -> Running {
 
 fn barrier(mark: Mark, running: Vec<Running>) -> Barrier {
     let server = Server { system: None, timeline: None, database: 1 };
-    Barrier { server, listed: Instant::now(), mark, running, busy_since: None }
+    Barrier { server, listed: Instant::now(), has_waited: true, mark, running, busy_since: None }
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! What is new in a stream, as partitions that can be read at once.
 
+mod clock;
 mod cursor;
 mod estimate;
+mod mode;
 mod note;
 mod option;
+mod seen;
+mod settled;
 mod split;
 
 use std::num::NonZeroUsize;
@@ -14,15 +18,18 @@ use protocol::{
 };
 
 use super::connect::Client;
+use super::answer::ask_one;
 use super::discover::{self, Leaf, Relation};
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
 use super::session::Lease;
 use super::snapshot::{Basis, Need};
-use super::state::State;
+use super::state::{State, lag, margin};
+use super::xids::{Ends, ends};
 use super::{Postgres, quote_identifier};
-use cursor::Cursor;
+use cursor::{Cursor, Step};
 use estimate::Estimate;
+use mode::Mode;
 use split::{Part, Split};
 
 /// Plans one stream.
@@ -54,10 +61,10 @@ struct Planning<'a> {
 
 impl<'a> Planning<'a> {
     async fn full(self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
-        let base = self.partition(None);
+        let base = self.partition(None, &[]);
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, None).await?;
-        let need = Need { barrier: false, after: None, shared: self.is_session() };
+        let need = Need { barrier: false, after: None, shared: self.is_session(), wait: false };
         let basis = self.basis(lease, need).await?;
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
@@ -72,29 +79,40 @@ impl<'a> Planning<'a> {
                 .hint("give the stream a new `target`; or remove the target's rows and `tidegate state reset` the stream"));
         }
         let mut notes = Vec::new();
-        let mut cursor = Cursor::of(self.stream, &self.relation, self.request.state)?;
-        cursor.look(&lease, &self.relation).await?;
+        let mut cursor = Cursor::of(self.stream, &self.relation, self.request.state, lease.server_version)?;
+        let connections = self.source.sessions.connections();
+        let (mode, reason) =
+            Mode::of(&self.relation, cursor.options.mode, self.request.lifetime, connections)?;
+        note::about_mode(reason, &mut notes);
+        let is_seen = mode == Mode::SeenSet;
+        if !is_seen {
+            cursor.look(&lease, &self.relation).await?;
+        }
         let new_leaves = cursor.new_leaves(&self.relation);
-        // A table that was attached since the last sync must be seen by all that is read.
-        let after = if cursor.has_value() || !new_leaves.is_empty() { Some(self.begun) } else { None };
-        let base = self.partition(cursor.open_window());
+        let base = self.partition(cursor.open_window(mode), &new_leaves);
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, base.window.as_ref()).await?;
-        note::about_column(&cursor, self.stream, &self.relation, &mut notes);
-        let after = cursor.looked().or(after);
-        // A snapshot for this stream alone takes a connection: only where there is much to read.
-        let shared = self.is_session() && (after.is_none() || split.is_worth_it(&estimate));
-        let basis = self.basis(lease, Need { barrier: true, after, shared }).await?;
-        let barrier =
-            basis.barrier.as_ref().ok_or_else(|| Error::internal("a barrier was needed and not made"))?;
-        let step = cursor.step(barrier, &self.source.sessions, self.stream, &mut notes).await?;
-        note::about_blockers(&step, barrier, &mut notes);
+        note::about_column(&cursor, mode, self.stream, &self.relation, &mut notes);
+        let is_large = split.is_worth_it(&estimate);
+        if is_seen && cursor.is_first() && is_large {
+            // The second sync need not look at all rows then.
+            cursor.look(&lease, &self.relation).await?;
+        }
+        // A table that was attached since the last sync must be seen by all that is read.
+        let after = cursor.looked().or((!new_leaves.is_empty()).then_some(self.begun));
+        // A snapshot for this stream alone takes a connection: only where there is need or much to read.
+        let shared = self.is_session() && (after.is_none() || is_seen || is_large);
+        let wait = !is_seen || !cursor.has_start();
+        let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
+        let step = self.step(&cursor, mode, &basis, &mut notes).await?;
 
         let snapshot = self.snapshot(&basis);
         let mut partitions = Vec::new();
         if let Some(window) = &step.window {
-            let base = self.partition(Some(window.clone()));
-            partitions = planned(&base, snapshot, split.parts(snapshot.is_some(), &estimate));
+            let base = self.partition(Some(window.clone()), &new_leaves);
+            let mut parts = split.parts(snapshot.is_some(), &estimate);
+            parts.retain(|part| !new_leaves.iter().any(|new| part.is_of(new)));
+            partitions = planned(&base, snapshot, parts);
         }
         let attached = self.attached(&new_leaves, &step.covered, snapshot);
         if !attached.is_empty() {
@@ -102,13 +120,63 @@ impl<'a> Planning<'a> {
         }
         partitions.extend(attached);
         let shown = step.shown();
-        let mut plan = self.finished(&basis, partitions, step.next, "settled_window");
+        let mut plan = self.finished(&basis, partitions, step.next, step.mode.name());
         plan.window = shown;
         plan.notes = notes;
         Ok(plan)
     }
 
-    /// What tables that are new below the relation hold from before the window. Where they can't be
+    /// What is new, as far as `basis` allows to read it.
+    async fn step(
+        &self,
+        cursor: &Cursor<'_>,
+        mode: Mode,
+        basis: &Basis,
+        notes: &mut Vec<String>,
+    ) -> Result<Step> {
+        let barrier =
+            basis.barrier.as_ref().ok_or_else(|| Error::internal("a barrier was needed and not made"))?;
+        let (sessions, stream) = (&self.source.sessions, self.stream);
+        let snapshot = basis.snapshot.as_ref().filter(|_| self.is_session());
+        let ends = match &basis.snapshot {
+            Some(snapshot) => Some(snapshot.ends),
+            None if cursor.has_seen() => Some(self.ends().await?),
+            None => None,
+        };
+        let is_seen = mode == Mode::SeenSet && snapshot.is_some();
+        let slack = if is_seen { margin(stream) } else { lag(stream) };
+        let mut ground = cursor.ground(barrier, ends, stream, slack, notes)?;
+        match snapshot.filter(|_| is_seen) {
+            Some(snapshot) => {
+                match seen::step(cursor, ground, snapshot, &self.relation, sessions, stream).await? {
+                    Ok(step) => {
+                        note::about_start(&step, barrier, notes);
+                        return Ok(step);
+                    }
+                    Err(given) => {
+                        note::about_memory(barrier, notes);
+                        ground = given;
+                    }
+                }
+            }
+            None if mode == Mode::SeenSet => note::about_snapshot(notes),
+            None => {}
+        }
+        let step = settled::step(cursor, ground, sessions, stream).await?;
+        note::about_blockers(&step, barrier, notes);
+        Ok(step)
+    }
+
+    /// Where the server's transactions stand.
+    async fn ends(&self) -> Result<Ends> {
+        const WHAT: &str = "could not ask for the server's transactions";
+        let lease = self.source.sessions.lease().await?;
+        let row = ask_one(&lease, WHAT, "SELECT txid_current_snapshot()").await?;
+        lease.give_back();
+        row.text(0).and_then(ends).ok_or_else(|| super::answer::unexpected(WHAT))
+    }
+
+    /// What tables that are new below the relation hold, from their beginning. Where they can't be
     /// read by themselves, or have not the policies of the relation, they are read through it.
     fn attached(
         &self,
@@ -116,9 +184,12 @@ impl<'a> Planning<'a> {
         covered: &CursorWindow,
         snapshot: Option<&str>,
     ) -> Vec<Planned<Partition>> {
-        let Some(before) = covered.before().filter(|_| self.relation.whole) else { return Vec::new() };
+        if !self.relation.whole {
+            return Vec::new();
+        }
+        let window = Some(covered.since_the_beginning());
         let partition = |leaf: &&Leaf| {
-            let base = self.partition(Some(before.clone()));
+            let base = self.partition(window.clone(), &[]);
             let snapshot = snapshot.map(str::to_owned);
             if leaf.readable && !self.relation.row_security {
                 Partition { leaf: Some(leaf_table(leaf)), leaves: None, snapshot, ..base }
@@ -129,15 +200,18 @@ impl<'a> Planning<'a> {
         leaves.iter().map(|leaf| Planned::new(partition(leaf))).collect()
     }
 
-    /// The whole relation, or what of it is in `window`.
-    fn partition(&self, window: Option<CursorWindow>) -> Partition {
+    /// The whole relation, or what of it is in `window`, but for tables that are `new` below it.
+    fn partition(&self, window: Option<CursorWindow>, new: &[&Leaf]) -> Partition {
         let relation = &self.relation;
         let is_divided = relation.kind == StreamKind::PartitionedTable || relation.leaves.len() > 1;
         Partition {
             relation: table(relation),
             leaf: None,
             leaves: (window.is_some() && is_divided && relation.whole)
-                .then(|| relation.leaves.iter().map(|leaf| leaf.oid).collect()),
+                .then(|| {
+                    let known = |leaf: &&Leaf| !new.iter().any(|new| new.oid == leaf.oid);
+                    relation.leaves.iter().filter(known).map(|leaf| leaf.oid).collect()
+                }),
             range: None,
             window,
             filter: self.stream.filter.clone(),

@@ -6,6 +6,7 @@ use super::super::barrier::{Barrier, Running};
 use super::super::discover::{Leaf, Relation};
 use super::super::state::{CursorKind, shown_instant};
 use super::cursor::{Cursor, Step};
+use super::mode::Mode;
 use super::quote_identifier;
 
 /// A smaller table is read in no time, index or not.
@@ -14,6 +15,7 @@ const SMALL_BYTES: u64 = 16 << 20;
 /// What is to be known about the cursor's column.
 pub(super) fn about_column(
     cursor: &Cursor<'_>,
+    mode: Mode,
     stream: &ConfiguredStream,
     relation: &Relation,
     notes: &mut Vec<String>,
@@ -35,7 +37,7 @@ pub(super) fn about_column(
         });
     }
     let is_nullable = relation.column(&cursor.column).is_some_and(|column| !column.not_null);
-    if is_nullable && !matches!(relation.kind, StreamKind::View | StreamKind::ForeignTable) {
+    if mode == Mode::SettledWindow && is_nullable && !matches!(relation.kind, StreamKind::View | StreamKind::ForeignTable) {
         notes.push(format!("{column} may be NULL: rows without a value are read by the first sync only"));
     }
     if cursor.has_value() && stream.lag.is_some_and(|lag| !lag.is_zero()) {
@@ -44,15 +46,20 @@ pub(super) fn about_column(
     if matches!(cursor.kind, CursorKind::Timestamp | CursorKind::Date)
         && cursor.options.cursor_timezone.is_none()
     {
-        notes.push(format!(
-            "{column} has no time zone and is taken as UTC: set `options: {{cursor_timezone: …}}` if it is not"
-        ));
+        notes.push(match mode {
+            Mode::SeenSet => format!(
+                "{column} has no time zone, and every sync looks at the rows of a day more than it would have \
+                 to: set `options: {{cursor_timezone: …}}` to spare that"
+            ),
+            Mode::SettledWindow => format!(
+                "{column} has no time zone and is taken as UTC: set `options: {{cursor_timezone: …}}` if it is not"
+            ),
+        });
     }
 }
 
 /// Who keeps the window from reaching up to now.
 pub(super) fn about_blockers(step: &Step, barrier: &Barrier, notes: &mut Vec<String>) {
-    const MOST: usize = 3;
     let blockers = barrier.blockers();
     if !step.is_held_back || blockers.is_empty() {
         return;
@@ -61,11 +68,54 @@ pub(super) fn about_blockers(step: &Step, barrier: &Barrier, notes: &mut Vec<Str
         Some(until) => format!("rows from {} on wait", step.covered.kind.shown(until)),
         None => "nothing is read yet".to_owned(),
     };
+    notes.push(format!("{what} for transactions that have not ended: {}", listed(&blockers)));
+}
+
+/// Why the stream is not read in the best mode.
+pub(super) fn about_mode(reason: Option<String>, notes: &mut Vec<String>) {
+    if let Some(reason) = reason {
+        notes.push(format!("the mode is settled_window: {reason}"));
+    }
+}
+
+/// Why the next sync has to look at all rows.
+pub(super) fn about_start(step: &Step, barrier: &Barrier, notes: &mut Vec<String>) {
+    let seen = step.next.cursor.as_ref().and_then(|cursor| cursor.seen.as_ref());
+    let blockers = barrier.blockers();
+    if step.covered.kind.is_time() && seen.is_some_and(|seen| seen.since.is_none()) && !blockers.is_empty() {
+        notes.push(format!(
+            "the next sync looks at all rows: nobody knows what still comes from transactions that have not \
+             ended: {}",
+            listed(&blockers)
+        ));
+    }
+}
+
+/// Why this sync is read as a settled window.
+pub(super) fn about_memory(barrier: &Barrier, notes: &mut Vec<String>) {
+    let blockers = barrier.blockers();
+    let who = if blockers.is_empty() { String::new() } else { format!(": {}", listed(&blockers)) };
+    notes.push(format!(
+        "the mode is settled_window this time: too many transactions have written rows since the oldest began \
+         that has not ended{who}"
+    ));
+}
+
+/// The same, where no connection is left.
+pub(super) fn about_snapshot(notes: &mut Vec<String>) {
+    notes.push(
+        "the mode is settled_window this time: there is no connection left to keep a snapshot; raise `connections`"
+            .to_owned(),
+    );
+}
+
+fn listed(blockers: &[&Running]) -> String {
+    const MOST: usize = 3;
     let mut who: Vec<String> = blockers.iter().take(MOST).map(|running| described(running)).collect();
     if blockers.len() > MOST {
         who.push(format!("{} more", blockers.len() - MOST));
     }
-    notes.push(format!("{what} for transactions that have not ended: {}", who.join(", ")));
+    who.join(", ")
 }
 
 fn described(running: &Running) -> String {

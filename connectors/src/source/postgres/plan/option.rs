@@ -3,6 +3,8 @@
 use protocol::{ConfiguredStream, Error, Result};
 use serde::Deserialize;
 
+use super::mode::Wanted;
+
 /// `options` of a stream.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -11,6 +13,8 @@ pub(super) struct Options {
     pub(super) cursor_timezone: Option<String>,
     /// What to do when the table, its database or its cluster is not the one that was read before.
     pub(super) on_replaced: OnReplaced,
+    /// How the stream makes sure that nothing is lost.
+    pub(super) mode: Wanted,
 }
 
 /// What to do when another table has taken the place of the one that was read before.
@@ -25,7 +29,7 @@ pub(super) enum OnReplaced {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cursor_timezone: None, on_replaced: OnReplaced::Fail }
+        Self { cursor_timezone: None, on_replaced: OnReplaced::Fail, mode: Wanted::Auto }
     }
 }
 
@@ -34,7 +38,10 @@ impl Options {
         let options = stream.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| {
             Error::config(format!("`options` of the stream: {error}"))
-                .hint("there are `cursor_timezone: Europe/Berlin` and `on_replaced: fail` or `continue`")
+                .hint(
+                    "there are `cursor_timezone: Europe/Berlin`, `on_replaced: fail` or `continue`, and \
+                     `mode: auto`, `seen_set` or `settled_window`",
+                )
         })
     }
 }

@@ -30,6 +30,13 @@ pub(super) struct Part {
     pub(super) bytes: Option<u64>,
 }
 
+impl Part {
+    /// Whether it is of that table alone.
+    pub(super) fn is_of(&self, leaf: &Leaf) -> bool {
+        self.leaf.as_ref().is_some_and(|own| own.oid == leaf.oid)
+    }
+}
+
 /// How a relation could be cut.
 #[derive(Debug)]
 pub(super) struct Split {
