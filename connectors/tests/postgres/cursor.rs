@@ -31,9 +31,7 @@ async fn rows_without_a_value_and_infinitely_old_or_young_ones_are_read() {
     let (rows, notes) = sync.noted().await.unwrap();
     assert_eq!((rows, notes), (numbers(1, 6), Vec::new()));
     assert_eq!(sync.rows().await, NOTHING);
-    database
-        .execute("INSERT INTO t VALUES (7, NULL), (8, now()), (9, 'infinity'), (10, '-infinity')")
-        .await;
+    database.execute("INSERT INTO t VALUES (7, NULL), (8, now()), (9, 'infinity'), (10, '-infinity')").await;
     assert_eq!(sync.rows().await, ["10", "7", "8", "9"], "an infinite value has not poisoned the state");
     database.execute("UPDATE t SET id = 11 WHERE id = 7; UPDATE t SET id = 12 WHERE id = 2").await;
     assert_eq!(sync.rows().await, ["11", "12"]);

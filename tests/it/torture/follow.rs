@@ -1,13 +1,13 @@
 //! One stream at its destination, read commit by commit while syncs add more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::account::{Account, Promise};
-use super::table::{Stream, Table};
+use super::table::{Mode, Stream, Table};
 use super::truth::Truth;
 use crate::support::{Files, Lake};
 
@@ -22,8 +22,8 @@ pub(super) struct Follow {
     files: Files,
     /// What was not read yet was read at the source after this moment.
     since: Instant,
-    /// How often each mode was reported.
-    modes: BTreeMap<String, u64>,
+    /// How often its output was held against the truth.
+    judged: u64,
 }
 
 impl Follow {
@@ -35,7 +35,7 @@ impl Follow {
             next: 1,
             files: Files::new(),
             since: Instant::now(),
-            modes: BTreeMap::new(),
+            judged: 0,
         }
     }
 
@@ -109,19 +109,18 @@ impl Follow {
     pub(super) fn succeed(&mut self, report: &Value, begin: Instant, end: Instant) {
         let sequence = report["sequence"].as_u64().expect("a stream that succeeded has a commit");
         assert!(sequence < self.next, "{}: commit {sequence} can't be read", self.stream.name);
-        let mode = report["mode"].as_str().expect("a stream that succeeded had a mode");
-        *self.modes.entry(mode.to_owned()).or_default() += 1;
-        if let Some(promise) = self.promise(mode, report) {
+        assert_eq!(report["mode"], self.stream.mode.name(), "{report:#}");
+        if let Some(promise) = self.promise(report) {
             self.account.settle(promise, begin, end);
+            self.judged += 1;
         }
     }
 
-    /// What a success in that mode promises; nothing yet where nothing was settled.
-    fn promise(&self, mode: &str, report: &Value) -> Option<Promise> {
-        if mode == "seen_set" {
+    /// What a success promises; nothing yet where nothing was settled.
+    fn promise(&self, report: &Value) -> Option<Promise> {
+        if self.stream.mode == Mode::SeenSet {
             return Some(Promise::Snapshot);
         }
-        assert_eq!(mode, "settled_window", "{}: no mode of an increment: {report:#}", self.stream.name);
         let after = report["cursor"]["after"].as_str()?;
         let damaged = |_| -> i64 { panic!("{after} is no position of {}", self.stream.name) };
         Some(if self.stream.table == Table::Number {
@@ -135,7 +134,7 @@ impl Follow {
     /// Nobody writes any more, and a last sync has succeeded: the account is closed, against what the
     /// table holds by its own word.
     pub(super) async fn close(&mut self, current: &BTreeSet<i64>) {
-        let is_exact = self.modes.len() == 1 && self.modes.contains_key("seen_set");
+        let is_exact = self.stream.mode == Mode::SeenSet;
         self.account.close(if is_exact { Promise::Snapshot } else { Promise::Finite });
         // Once more, as somebody reads who knows of no commits.
         let listed: Vec<i64> =
@@ -154,12 +153,14 @@ impl Follow {
     pub(super) fn summary(&self) -> String {
         let faults = self.account.faults();
         format!(
-            "{:<17} {:>6} versions in {:>4} commits and {:>4} files, read as {:?}: lost {}, doubled {}, phantom {}",
+            "{:<17} {:<14} {:>6} versions in {:>4} commits and {:>4} files, judged {:>4} times: \
+             lost {}, doubled {}, phantom {}",
             self.stream.name,
+            self.stream.mode.name(),
             self.account.output().len(),
             self.next - 1,
             self.files.len(),
-            self.modes,
+            self.judged,
             faults.lost.len(),
             faults.doubled.len(),
             faults.phantom.len()

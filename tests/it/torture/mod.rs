@@ -7,8 +7,8 @@
 //! commits and from the files ([`follow`]). Both are compared after each sync that succeeds, and in the
 //! end ([`account`]):
 //!
-//! - *lost*: a version that every possible snapshot of the sync showed, and that is not there. A stream
-//!   that is read by settled windows has to have put out what lies before the end of its window.
+//! - *lost*: a version that every possible snapshot of the sync showed, and that is not there. Where a
+//!   fallback was used, settled windows: one that lies before the end of the window, and is not there.
 //! - *doubled*: a version that is there twice.
 //! - *phantom*: a version that nobody committed, or that was gone before the sync looked.
 //!
@@ -62,7 +62,7 @@ use others::Others;
 use settings::Settings;
 use stamp::Stamp;
 use statement::Statement;
-use table::{EVENT, ITEM, NUMBER, PART, SHARED_ROWS, Stream, Table, VIEW};
+use table::{SHARED_ROWS, Stream, TO_BUCKET, TO_DIRECTORY, Table};
 use truth::{Truth, Version, Work};
 
 /// Less would prove little, however long it took.
@@ -115,7 +115,7 @@ impl Torture {
         torture
     }
 
-    /// A role may read and no more, or may see as well since when others' transactions run.
+    /// Reads as a role that has a right to read and those `grants`.
     fn project(&self, grants: &str, streams: &[Stream]) -> Project {
         let grants = format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {{role}};{grants}");
         let role = self.database.role("reader", &grants);
@@ -124,19 +124,17 @@ impl Torture {
     }
 
     fn to_directory(&self) -> Chaos {
-        let streams = [ITEM, EVENT, NUMBER, PART, VIEW];
-        let project = self.project("", &streams);
+        let project = self.project("", &TO_DIRECTORY);
         let lake = |stream: Stream| Lake::in_directory(&project.path("lake"), stream.name);
-        let follows = streams.map(|stream| Follow::new(stream, lake(stream), &self.truth)).into();
+        let follows = TO_DIRECTORY.map(|stream| Follow::new(stream, lake(stream), &self.truth)).into();
         Chaos::new(project, follows, self.settings.random(101))
     }
 
     fn to_bucket(&self) -> Chaos {
         let bucket = S3::shared().bucket();
-        let streams = [ITEM, EVENT];
-        let project = self.project("GRANT pg_read_all_stats TO {role}", &streams).in_bucket(&bucket);
+        let project = self.project("GRANT pg_read_all_stats TO {role}", &TO_BUCKET).in_bucket(&bucket);
         let lake = |stream: Stream| Lake::in_bucket(&bucket, stream.name);
-        let follows = streams.map(|stream| Follow::new(stream, lake(stream), &self.truth)).into();
+        let follows = TO_BUCKET.map(|stream| Follow::new(stream, lake(stream), &self.truth)).into();
         Chaos::new(project, follows, self.settings.random(102))
     }
 

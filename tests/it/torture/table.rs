@@ -27,20 +27,63 @@ pub(super) struct Stream {
     pub(super) name: &'static str,
     /// The table whose row versions it shows.
     pub(super) table: Table,
+    pub(super) mode: Mode,
     cursor: &'static str,
 }
 
-pub(super) const ITEM: Stream = Stream { name: "public.item", table: Table::Item, cursor: "updated_at" };
-pub(super) const EVENT: Stream = Stream { name: "public.event", table: Table::Event, cursor: "updated_at" };
-pub(super) const NUMBER: Stream = Stream { name: "public.number", table: Table::Number, cursor: "id" };
-pub(super) const PART: Stream = Stream { name: "public.part", table: Table::Part, cursor: "updated_at" };
-/// A view shows no transaction numbers: it is read by settled windows, whatever the others are read by.
-pub(super) const VIEW: Stream = Stream { name: "public.item_view", table: Table::Item, cursor: "updated_at" };
+/// How a stream is read, and so what it promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// All that a snapshot shows: the usual one of tables.
+    SeenSet,
+    /// What lies before the end of a window: a fallback, also where tables are asked to be read by it.
+    SettledWindow,
+}
+
+const fn stream(name: &'static str, table: Table, mode: Mode) -> Stream {
+    let cursor = match table {
+        Table::Number => "id",
+        _ => "updated_at",
+    };
+    Stream { name, table, mode, cursor }
+}
+
+/// What is read into a directory, by a role that may do no more.
+pub(super) const TO_DIRECTORY: [Stream; 5] = [
+    stream("public.item", Table::Item, Mode::SeenSet),
+    stream("public.event", Table::Event, Mode::SeenSet),
+    stream("public.number", Table::Number, Mode::SeenSet),
+    stream("public.part", Table::Part, Mode::SeenSet),
+    // A view does not show which transactions wrote its rows.
+    stream("public.item_view", Table::Item, Mode::SettledWindow),
+];
+/// What is read into a bucket, by a role that sees as well since when others' transactions run.
+pub(super) const TO_BUCKET: [Stream; 4] = [
+    stream("public.item", Table::Item, Mode::SeenSet),
+    stream("public.event", Table::Event, Mode::SeenSet),
+    stream("public.number", Table::Number, Mode::SettledWindow),
+    stream("public.part", Table::Part, Mode::SettledWindow),
+];
 
 impl Stream {
     /// As it stands in a configuration.
     pub(super) fn configuration(self) -> Value {
-        json!({ "name": self.name, "cursor": self.cursor, "lag": LAG, "on_unfit": "null" })
+        let options = match self.mode {
+            Mode::SeenSet => json!({}),
+            Mode::SettledWindow => json!({ "mode": self.mode.name() }),
+        };
+        let (name, cursor) = (self.name, self.cursor);
+        json!({ "name": name, "cursor": cursor, "lag": LAG, "on_unfit": "null", "options": options })
+    }
+}
+
+impl Mode {
+    /// Its name in configurations and reports.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::SeenSet => "seen_set",
+            Self::SettledWindow => "settled_window",
+        }
     }
 }
 

@@ -241,7 +241,11 @@ impl<'a> Cursor<'a> {
         }
         let value = match self.looked {
             Some(looked) if barrier.listed >= looked => {
-                if before.is_some() && !is_repeated { self.greatest.reached.clone() } else { self.greatest.seen.clone() }
+                if before.is_some() && !is_repeated {
+                    self.greatest.reached.clone()
+                } else {
+                    self.greatest.seen.clone()
+                }
             }
             _ => before.as_ref().and_then(|before| before.greatest.clone()),
         };
@@ -269,7 +273,8 @@ impl<'a> Cursor<'a> {
         const LEAST_SLACK: i64 = 300_000_000;
         let Some(seen) = &before.seen else { return (Some(before.clone()), false) };
         let then = &before.identity;
-        let is_same = then.system == now.system && then.database == now.database && then.relation == now.relation;
+        let is_same =
+            then.system == now.system && then.database == now.database && then.relation == now.relation;
         let is_promoted = matches!((then.timeline, now.timeline), (Some(then), Some(now)) if then != now);
         if is_same && !is_promoted && ends.is_some_and(|ends| ends.follows(seen.xmin, seen.xmax)) {
             return (Some(before.clone()), false);

@@ -17,8 +17,8 @@ use protocol::{
     ConfiguredStream, Error, Grain, Lifetime, Plan, PlanRequest, Planned, Result, StreamKind, SyncMode,
 };
 
-use super::connect::Client;
 use super::answer::ask_one;
+use super::connect::Client;
 use super::discover::{self, Leaf, Relation};
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
@@ -207,11 +207,10 @@ impl<'a> Planning<'a> {
         Partition {
             relation: table(relation),
             leaf: None,
-            leaves: (window.is_some() && is_divided && relation.whole)
-                .then(|| {
-                    let known = |leaf: &&Leaf| !new.iter().any(|new| new.oid == leaf.oid);
-                    relation.leaves.iter().filter(known).map(|leaf| leaf.oid).collect()
-                }),
+            leaves: (window.is_some() && is_divided && relation.whole).then(|| {
+                let known = |leaf: &&Leaf| !new.iter().any(|new| new.oid == leaf.oid);
+                relation.leaves.iter().filter(known).map(|leaf| leaf.oid).collect()
+            }),
             range: None,
             window,
             filter: self.stream.filter.clone(),

@@ -37,11 +37,10 @@ impl Options {
     pub(super) fn of(stream: &ConfiguredStream) -> Result<Self> {
         let options = stream.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| {
-            Error::config(format!("`options` of the stream: {error}"))
-                .hint(
-                    "there are `cursor_timezone: Europe/Berlin`, `on_replaced: fail` or `continue`, and \
+            Error::config(format!("`options` of the stream: {error}")).hint(
+                "there are `cursor_timezone: Europe/Berlin`, `on_replaced: fail` or `continue`, and \
                      `mode: auto`, `seen_set` or `settled_window`",
-                )
+            )
         })
     }
 }

@@ -132,7 +132,9 @@ fn writers(window: &CursorWindow, relation: &Relation, ends: Ends) -> String {
 
 fn forbidden(error: Error) -> Error {
     match error.context_value(super::super::error::SQLSTATE) {
-        Some("42501") => error.hint("grant SELECT on the whole table, or set `options: {mode: settled_window}`"),
+        Some("42501") => {
+            error.hint("grant SELECT on the whole table, or set `options: {mode: settled_window}`")
+        }
         _ => error,
     }
 }
