@@ -98,7 +98,7 @@ impl Account {
     }
 
     /// Fails where anything is wrong, and shows some of it.
-    pub(super) fn is_right(&self, when: &str) {
+    pub(super) fn is_right(&self, when: impl Fn() -> String) {
         let Faults { lost, doubled, phantom } = &self.faults;
         let kinds = [("lost", lost), ("doubled", doubled), ("phantom", phantom)];
         let wrong: Vec<String> = kinds
@@ -109,13 +109,8 @@ impl Account {
                 format!("{} {kind}, such as\n  {}\n", versions.len(), shown.join("\n  "))
             })
             .collect();
-        assert!(
-            wrong.is_empty(),
-            "{} {when}, of {}: {}",
-            self.table.name(),
-            self.output.len(),
-            wrong.concat()
-        );
+        let (table, all) = (self.table.name(), self.output.len());
+        assert!(wrong.is_empty(), "{table}, {all} put out: {}{}", wrong.concat(), when());
     }
 
     pub(super) fn output(&self) -> &HashMap<i64, u64> {

@@ -138,18 +138,7 @@ impl Chaos {
                     self.judge(&[ended], Fate::Alone, runtime);
                 }
             }
-            Fate::Sniped => {
-                let (begin, mut running) = (Instant::now(), self.start());
-                let stream = self.random.usize(..self.follows.len());
-                let next = runtime.block_on(self.follows[stream].head()) + 1;
-                while !running.has_ended() && !runtime.block_on(self.follows[stream].has(next)) {}
-                if let Some(ended) = self.kill(begin, running) {
-                    self.judge(&[ended], Fate::Alone, runtime);
-                }
-                for follow in &self.follows {
-                    self.tally.undone += u64::from(runtime.block_on(follow.is_undone()));
-                }
-            }
+            Fate::Sniped => self.snipe(runtime),
             Fate::Twin | Fate::KilledTwin => {
                 let (begin, first) = (Instant::now(), self.start());
                 std::thread::sleep(self.usual.mul_f64(self.random.f64() * self.random.f64() / 2.0));
@@ -174,6 +163,20 @@ impl Chaos {
                 let ended = wait(begin, running);
                 self.judge(&[ended], fate, runtime);
             }
+        }
+    }
+
+    /// Kills a sync as soon as it has made a commit.
+    fn snipe(&mut self, runtime: &Handle) {
+        let chosen = self.random.usize(..self.follows.len());
+        let next = runtime.block_on(self.follows[chosen].head()) + 1;
+        let (begin, mut running) = (Instant::now(), self.start());
+        while !running.has_ended() && !runtime.block_on(self.follows[chosen].has(next)) {}
+        if let Some(ended) = self.kill(begin, running) {
+            self.judge(&[ended], Fate::Alone, runtime);
+        }
+        for follow in &self.follows {
+            self.tally.undone += u64::from(runtime.block_on(follow.is_undone()));
         }
     }
 
@@ -225,7 +228,12 @@ impl Chaos {
             });
         }
         for follow in &self.follows {
-            follow.account.is_right(&format!("in {} after {fate:?}", follow.stream.name));
+            let name = follow.stream.name;
+            follow.account.is_right(|| {
+                let told = ended.iter().map(|ended| ended.ran.json());
+                let told: Vec<_> = told.map(|report| stream(&report, name).cloned()).collect();
+                format!("in {name} after {fate:?}: {told:#?}")
+            });
         }
     }
 

@@ -162,7 +162,7 @@ impl Torture {
         }
         for follow in &mut chaos.follows {
             follow.close(&self.current(follow.stream.table).await).await;
-            follow.account.is_right("in the end");
+            follow.account.is_right(|| format!("in {} in the end", follow.stream.name));
         }
         chaos
     }
