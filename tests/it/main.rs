@@ -7,5 +7,6 @@ mod reconcile;
 mod support;
 mod sync;
 mod tidy;
+mod torture;
 mod types;
 mod verify;

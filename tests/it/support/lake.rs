@@ -14,7 +14,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetResult, ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
@@ -137,6 +137,22 @@ impl Lake {
         files
     }
 
+    /// The commit of that number, if it stands.
+    pub(crate) async fn commit(&self, sequence: u64) -> Option<Value> {
+        let key = Key::from(format!("_tidegate/{}/manifest/{sequence:08}.json", self.target));
+        let bytes = self.find(&key).await?.bytes().await.expect("it can be read");
+        Some(serde_json::from_slice(&bytes).expect("a commit is whole as soon as it stands"))
+    }
+
+    /// What is at `key`, if anything is.
+    async fn find(&self, key: &Key) -> Option<GetResult> {
+        match self.store.get(key).await {
+            Ok(found) => Some(found),
+            Err(object_store::Error::NotFound { .. }) => None,
+            Err(error) => panic!("{key} can't be read: {error}"),
+        }
+    }
+
     /// The whole-numbered columns of all rows in the listed files, sorted.
     pub(crate) async fn rows<const N: usize>(&self, columns: [&str; N]) -> Vec<[i64; N]> {
         self.rows_of(&self.files().await, columns).await
@@ -146,21 +162,31 @@ impl Lake {
     pub(crate) async fn rows_of<const N: usize>(&self, files: &Files, columns: [&str; N]) -> Vec<[i64; N]> {
         let mut rows = Vec::new();
         for path in files.keys() {
-            let key = Key::from(format!("{}/{path}", self.target));
-            let bytes = self.store.get(&key).await.expect("it was listed").bytes().await;
-            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.expect("it can be read"));
-            let reader = reader.unwrap_or_else(|error| panic!("{path} is no Parquet: {error}"));
-            for batch in reader.build().expect("all columns can be read") {
-                let batch = batch.unwrap_or_else(|error| panic!("{path} is damaged: {error}"));
-                let columns = columns.map(|name| {
-                    let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
-                    column.as_primitive::<Int64Type>()
-                });
-                rows.extend((0..batch.num_rows()).map(|row| columns.map(|column| column.value(row))));
-            }
+            rows.extend(self.rows_in(path, columns).await.expect("it was listed"));
         }
         rows.sort_unstable();
         rows
+    }
+
+    /// The same of one file, as they lie in it; none where nobody can see it.
+    pub(crate) async fn rows_in<const N: usize>(
+        &self,
+        path: &str,
+        columns: [&str; N],
+    ) -> Option<Vec<[i64; N]>> {
+        let found = self.find(&Key::from(format!("{}/{path}", self.target))).await?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(found.bytes().await.expect("it can be read"));
+        let reader = reader.unwrap_or_else(|error| panic!("{path} is no Parquet: {error}"));
+        let mut rows = Vec::new();
+        for batch in reader.build().expect("all columns can be read") {
+            let batch = batch.unwrap_or_else(|error| panic!("{path} is damaged: {error}"));
+            let columns = columns.map(|name| {
+                let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
+                column.as_primitive::<Int64Type>()
+            });
+            rows.extend((0..batch.num_rows()).map(|row| columns.map(|column| column.value(row))));
+        }
+        Some(rows)
     }
 
     /// The ids of all rows, sorted.

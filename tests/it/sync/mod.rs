@@ -1,8 +1,7 @@
-//! What a sync promises when nothing is wrong: to schedulers, to those who run its steps apart, and
-//! about rows that are written while it runs.
+//! What a sync promises when nothing is wrong: to schedulers, and to those who run its steps apart. What
+//! it promises about rows that are written while it runs is in `torture`.
 
 mod detached;
 mod scheduler;
 mod start;
 mod state;
-mod truth;

@@ -74,7 +74,7 @@ impl State {
     /// Where the last window ended, or how far all was settled when all that was there was read; for
     /// people.
     pub(super) fn position(&self) -> Option<String> {
-        let cursor = self.cursor.as_ref()?;
+        let cursor = self.cursor.as_ref().filter(|cursor| cursor.loaded)?;
         if let Some(until) = &cursor.until {
             return Some(cursor.kind.shown(until));
         }
@@ -310,6 +310,28 @@ mod tests {
         assert_eq!(state(CursorKind::Integer, None, Some(seven)), covered(Some(8), false));
         assert_eq!(state(CursorKind::Timestamptz, None, Some(None)), covered(None, false));
         assert_eq!(State { cursor: None, is_full: true }.covered(), None);
+    }
+
+    #[test]
+    fn a_state_that_has_read_nothing_shows_no_position() {
+        let mut cursor = CursorState {
+            column: "id".to_owned(),
+            kind: CursorKind::Integer,
+            identity: Identity { system: None, timeline: None, database: 1, relation: 2 },
+            until: None,
+            seen: None,
+            greatest: Some("223".to_owned()),
+            loaded: false,
+            settled: None,
+            marks: Vec::new(),
+            leaves: Vec::new(),
+            filter: None,
+        };
+        let position =
+            |cursor: &CursorState| State { cursor: Some(cursor.clone()), is_full: false }.position();
+        assert_eq!(position(&cursor), None);
+        cursor.loaded = true;
+        assert_eq!(position(&cursor).as_deref(), Some("223"));
     }
 
     #[test]
