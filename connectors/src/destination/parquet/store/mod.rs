@@ -83,6 +83,16 @@ impl Store {
         }
     }
 
+    /// Whether a file of ours lies directly in a folder, with a name that sorts behind `after`.
+    pub(super) async fn any_file_after(&self, folder: &str, after: &str) -> Result<bool> {
+        match self {
+            Self::Directory(store) => {
+                Ok(store.list(folder, Some(after)).await?.iter().any(|name| is_file(name)))
+            }
+            Self::Objects(store) => store.any_file_after(folder, after).await,
+        }
+    }
+
     /// Names directly in a folder that sort behind `after`; none where there is no such folder.
     pub(super) async fn list(&self, folder: &str, after: Option<&str>) -> Result<Vec<String>> {
         match self {
@@ -96,16 +106,6 @@ impl Store {
         match self {
             Self::Directory(store) => store.any_below(folder, wanted).await,
             Self::Objects(store) => store.any_below(folder, wanted).await,
-        }
-    }
-
-    /// Whether a file of ours lies directly in a folder, with a name that sorts behind `after`.
-    pub(super) async fn any_file_after(&self, folder: &str, after: &str) -> Result<bool> {
-        match self {
-            Self::Directory(store) => {
-                Ok(store.list(folder, Some(after)).await?.iter().any(|name| is_file(name)))
-            }
-            Self::Objects(store) => store.any_file_after(folder, after).await,
         }
     }
 

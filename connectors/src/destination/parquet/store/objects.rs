@@ -12,9 +12,10 @@ use object_store::{ObjectStore, ObjectStoreExt, PutMode};
 use protocol::{Error, Result, StagedFile, StagedWriter};
 use serde::{Deserialize, Serialize};
 
+use super::super::layout;
 use super::directory::wrong_size;
 use super::{Creation, Freshness};
-use crate::destination::parquet::layout::{Layout, checked, is_file};
+use crate::destination::parquet::layout::{Layout, checked};
 use crate::destination::parquet::{error, stage};
 
 /// Requests for different files at once.
@@ -154,7 +155,8 @@ impl Objects {
         let objects = self.store.list_with_offset(Some(&prefix), &offset).take(PAGE);
         let found = objects.try_filter(|object| {
             let mut inside = object.location.prefix_match(&prefix).into_iter().flatten();
-            let is_ours = inside.next().is_some_and(|name| is_file(name.as_ref())) && inside.next().is_none();
+            let is_ours =
+                inside.next().is_some_and(|name| layout::is_file(name.as_ref())) && inside.next().is_none();
             async move { is_ours }
         });
         let mut found = std::pin::pin!(found);
