@@ -13,6 +13,7 @@ mod detached;
 mod outcome;
 mod retry;
 mod rival;
+mod round;
 mod schema;
 mod stop;
 mod verify;
