@@ -6,3 +6,4 @@ mod support;
 mod sync;
 mod tidy;
 mod types;
+mod verify;
