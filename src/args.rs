@@ -20,6 +20,7 @@ Examples:
   tidegate discover --source shop     what is there to sync
   tidegate sync                       sync the only connection
   tidegate sync shop --output json    the same for a scheduler: one JSON report on stdout
+  tidegate verify                     is what is committed what was written?
 
 Exit codes: 0 done · 64 usage · 65 data or schema · 70 bug · 74 storage · 75 try again later ·
 77 access refused · 78 configuration · 130 interrupted";
@@ -87,6 +88,7 @@ pub(crate) enum Verb {
     Sync(Sync),
     Read(Read),
     Commit(Commit),
+    Verify(Verify),
     Reconcile(Reconcile),
     #[command(subcommand)]
     State(State),
@@ -217,6 +219,25 @@ pub(crate) struct Commit {
     pub(crate) staged: Vec<PathBuf>,
 }
 
+/// Read back what is committed and compare it with what was written
+///
+/// Every commit, every file and every row: a flipped bit, a lost or exchanged file and one too many
+/// are found and named, and the exit code is 65. Nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate verify                            all streams of the only connection
+  tidegate verify shop --stream 'public.*'   some of its streams
+  tidegate verify shop --source              full refreshes also against the source as it is now")]
+pub(crate) struct Verify {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Read full refreshes once more from the source, and compare
+    #[arg(long)]
+    pub(crate) source: bool,
+}
+
 /// Compare source and destination row by row: find what was deleted, and what is missing or differs
 ///
 /// Reads the source in one snapshot and what is committed, and compares them by key. Rows that changed
@@ -320,16 +341,15 @@ pub(crate) struct Spec {
 /// Print the JSON schema of the configuration, for editors
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
-    /// Print the schema of the report that `sync --output json` prints, or that verb
-    #[arg(long, value_name = "VERB", value_enum, num_args = 0..=1, default_missing_value = "sync")]
-    pub(crate) report: Option<ReportOf>,
-}
-
-/// A verb that reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportOf {
-    Sync,
-    Reconcile,
+    /// Print the schema of the report that `sync --output json` prints
+    #[arg(long)]
+    pub(crate) report: bool,
+    /// Print the schema of the document that `verify --output json` prints
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) verify: bool,
+    /// Print the schema of the document that `reconcile --output json` prints
+    #[arg(long, conflicts_with_all = ["report", "verify"])]
+    pub(crate) reconcile: bool,
 }
 
 /// Print a script that completes commands in a shell

@@ -41,6 +41,7 @@ mod retry;
 mod stop;
 mod stream;
 mod sync;
+mod verify;
 mod write;
 
 pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults};
@@ -57,3 +58,4 @@ pub use report::{
 };
 pub use stop::Stop;
 pub use sync::Sync;
+pub use verify::{Finding, Problem, SourceVerdict, StreamVerdict, VERIFY_VERSION, Verdict, VerifyReport};

@@ -27,7 +27,7 @@ use crate::{
 /// A connection, ready to be synced. Needs tokio's multi-threaded runtime.
 pub struct Sync {
     pub(crate) connection: String,
-    only: Vec<String>,
+    pub(crate) only: Vec<String>,
     pub(crate) context: Context,
     progress: Arc<Progress>,
 }

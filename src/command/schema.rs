@@ -1,15 +1,20 @@
 //! `tidegate schema`: JSON schemas, for editors and for those who read reports.
 
-use engine::{ReconcileReport, Report};
+use engine::{ReconcileReport, Report, VerifyReport};
 
-use crate::args::{ReportOf, Schema};
+use crate::args::Schema;
 use crate::config::{Registry, schema};
 use crate::output::Answer;
 
 pub(super) fn run(arguments: &Schema) -> Answer {
-    match arguments.report {
-        Some(ReportOf::Sync) => Answer::json(&Report::schema()),
-        Some(ReportOf::Reconcile) => Answer::json(&ReconcileReport::schema()),
-        None => Answer::json(&schema(&Registry::built_in())),
+    if arguments.report {
+        return Answer::json(&Report::schema());
     }
+    if arguments.verify {
+        return Answer::json(&VerifyReport::schema());
+    }
+    if arguments.reconcile {
+        return Answer::json(&ReconcileReport::schema());
+    }
+    Answer::json(&schema(&Registry::built_in()))
 }

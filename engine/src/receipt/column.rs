@@ -82,7 +82,7 @@ impl Column {
         match &self.kind {
             Kind::Boolean => {
                 let known = [hash(seed, &[0]), hash(seed, &[1])];
-                each(values.as_boolean(), rows, |value| known[usize::from(value)]);
+                each(&values.as_boolean(), rows, |value| known[usize::from(value)]);
             }
             Kind::Integer => integers(seed, values, rows),
             Kind::Float => match values.as_primitive_opt::<Float32Type>() {
@@ -97,7 +97,7 @@ impl Column {
                     primitive(values.as_primitive::<Decimal256Type>(), rows, |value| match value.to_i128() {
                         Some(small) => hash(seed, &small.to_le_bytes()),
                         None => hash(seed, &value.to_le_bytes()),
-                    })
+                    });
                 }
             },
             Kind::Text | Kind::Bytes => bytes(seed, values, rows),
@@ -120,7 +120,9 @@ impl Column {
                 let mut sums = vec![seed; length];
                 key.add(&map.keys().slice(first, length), &mut sums);
                 value.add(&map.values().slice(first, length), &mut sums);
-                sums.iter_mut().for_each(|sum| *sum = mix(*sum));
+                for sum in &mut sums {
+                    *sum = mix(*sum);
+                }
                 lists(seed, map.offsets(), &sums, map, rows);
             }
         }
@@ -197,7 +199,7 @@ fn integers(seed: u64, values: &dyn Array, rows: &mut [u64]) {
             primitive(values.as_primitive::<UInt64Type>(), rows, |value| match i64::try_from(value) {
                 Ok(small) => number(seed, small),
                 Err(_) => hash(seed, &u128::from(value).to_le_bytes()),
-            })
+            });
         }
         _ => of::<Int64Type>(seed, values, rows),
     }
@@ -237,19 +239,19 @@ fn bytes(seed: u64, values: &dyn Array, rows: &mut [u64]) {
     let text = |value: &str| hash(seed, value.as_bytes());
     let raw = |value: &[u8]| hash(seed, value);
     match values.data_type() {
-        DataType::Utf8 => each(values.as_string::<i32>(), rows, text),
-        DataType::LargeUtf8 => each(values.as_string::<i64>(), rows, text),
-        DataType::Utf8View => each(values.as_string_view(), rows, text),
-        DataType::Binary => each(values.as_binary::<i32>(), rows, raw),
-        DataType::LargeBinary => each(values.as_binary::<i64>(), rows, raw),
-        DataType::BinaryView => each(values.as_binary_view(), rows, raw),
-        _ => each(values.as_fixed_size_binary(), rows, raw),
+        DataType::Utf8 => each(&values.as_string::<i32>(), rows, text),
+        DataType::LargeUtf8 => each(&values.as_string::<i64>(), rows, text),
+        DataType::Utf8View => each(&values.as_string_view(), rows, text),
+        DataType::Binary => each(&values.as_binary::<i32>(), rows, raw),
+        DataType::LargeBinary => each(&values.as_binary::<i64>(), rows, raw),
+        DataType::BinaryView => each(&values.as_binary_view(), rows, raw),
+        _ => each(&values.as_fixed_size_binary(), rows, raw),
     }
 }
 
 /// Adds `hash` of each value that is not NULL to its row.
-fn each<A: ArrayAccessor>(values: A, rows: &mut [u64], hash: impl Fn(A::Item) -> u64) {
-    indexed(&values, rows, |row| hash(values.value(row)));
+fn each<A: ArrayAccessor>(values: &A, rows: &mut [u64], hash: impl Fn(A::Item) -> u64) {
+    indexed(values, rows, |row| hash(values.value(row)));
 }
 
 /// As [`each`], over the numbers themselves.

@@ -1,8 +1,10 @@
 //! The receipt of one file, as it grows.
 
+use std::fmt::Write;
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use protocol::{Digest, Receipt, WrittenReceipt};
-use std::sync::Arc;
 use twox_hash::XxHash3_128;
 
 use super::{RowHasher, content};
@@ -36,8 +38,16 @@ impl ColumnSums {
     }
 
     pub(crate) fn write(groups: &[Self]) -> String {
-        let group = |group: &Self| group.0.iter().map(|sum| format!("{sum:016x}")).collect::<String>();
-        groups.iter().map(group).collect::<Vec<_>>().join(" ")
+        let mut text = String::new();
+        for (at, group) in groups.iter().enumerate() {
+            if at > 0 {
+                text.push(' ');
+            }
+            for sum in &group.0 {
+                write!(text, "{sum:016x}").expect("a String takes all that is written to it");
+            }
+        }
+        text
     }
 
     /// `None` where it is not what [`ColumnSums::write`] writes.

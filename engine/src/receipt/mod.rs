@@ -87,9 +87,9 @@ impl RowHasher {
         }
     }
 
-    /// The columns by their index in the schema, the source's first, and whether tidegate added them.
-    pub(crate) fn order(&self) -> impl Iterator<Item = (usize, bool)> {
-        self.columns.iter().map(|hashed| (hashed.index, hashed.is_added))
+    /// Whether the column is not the source's.
+    pub(crate) fn is_added(&self, index: usize) -> bool {
+        self.columns.iter().any(|hashed| hashed.index == index && hashed.is_added)
     }
 
     /// The hash of each row, of the source's columns alone.
@@ -98,7 +98,9 @@ impl RowHasher {
         for hashed in self.columns.iter().filter(|hashed| !hashed.is_added) {
             hashed.column.add(batch.column(hashed.index), &mut rows);
         }
-        rows.iter_mut().for_each(|row| *row = mix(*row));
+        for row in &mut rows {
+            *row = mix(*row);
+        }
         rows
     }
 }

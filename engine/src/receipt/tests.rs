@@ -237,9 +237,13 @@ mod properties {
 
     use super::*;
 
-    fn batch(rows: &[(Option<i64>, Option<String>, Option<f64>, Vec<Option<i64>>)]) -> RecordBatch {
+    type Row = (Option<i64>, Option<String>, Option<f64>, Vec<Option<i64>>);
+
+    fn batch(rows: &[Row]) -> RecordBatch {
         let mut lists = ListBuilder::new(Int64Builder::new());
-        rows.iter().for_each(|row| lists.append_value(row.3.iter().copied()));
+        for row in rows {
+            lists.append_value(row.3.iter().copied());
+        }
         let columns: [(&str, ArrayRef); 4] = [
             ("a", Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>())),
             ("b", Arc::new(rows.iter().map(|row| row.1.as_deref()).collect::<StringArray>())),
@@ -255,7 +259,7 @@ mod properties {
 
         #[test]
         fn any_rows_are_the_same_after_parquet_and_in_any_order(
-            rows: Vec<(Option<i64>, Option<String>, Option<f64>, Vec<Option<i64>>)>,
+            rows: Vec<Row>,
             turn: prop::sample::Index,
         ) {
             prop_assume!(!rows.is_empty());

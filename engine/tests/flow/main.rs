@@ -17,3 +17,4 @@ mod rival;
 mod round;
 mod schema;
 mod stop;
+mod verify;

@@ -31,7 +31,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::SchemaRef;
 use protocol::{
-    Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared, Result,
+    Audit, Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared,
+    Result,
 };
 use tokio::sync::OnceCell;
 
@@ -92,6 +93,10 @@ impl Destination for Parquet {
 
     async fn visible(&self, target: &str) -> Result<Vec<CommittedFile>> {
         readback::visible(&self.store, &Layout::new(target)?).await
+    }
+
+    async fn audit(&self, target: &str) -> Result<Audit> {
+        readback::audit(&self.store, &Layout::new(target)?).await
     }
 
     async fn open_file(&self, target: &str, path: &str) -> Result<Option<Box<dyn FileReader>>> {
