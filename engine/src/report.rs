@@ -238,6 +238,40 @@ impl StreamReport {
         self.notes.clone_from(&plan.notes);
     }
 
+    /// Adds what one more round of the same sync did: a sync goes on until it has read all that was there
+    /// when it began.
+    pub(crate) fn follow(&mut self, round: Self) {
+        if self.sync.is_none() {
+            self.resumed = round.resumed;
+            self.cursor = round.cursor;
+        } else {
+            self.cursor.after = round.cursor.after;
+            self.cursor.window = match (self.cursor.window.take(), round.cursor.window) {
+                (Some(first), Some(last)) => Some(Window { since: first.since, until: last.until }),
+                (first, last) => last.or(first),
+            };
+        }
+        self.mode = round.mode.or(self.mode.take());
+        self.sync = round.sync.or(self.sync);
+        self.sequence = round.sequence.or(self.sequence);
+        self.rows_read += round.rows_read;
+        self.rows_written += round.rows_written;
+        self.bytes_read += round.bytes_read;
+        self.bytes_written += round.bytes_written;
+        self.files += round.files;
+        self.partitions += round.partitions;
+        self.commits += round.commits;
+        self.seconds.plan += round.seconds.plan;
+        self.seconds.read += round.seconds.read;
+        self.seconds.commit += round.seconds.commit;
+        self.schema_changes.extend(round.schema_changes);
+        self.notes
+            .extend(round.notes.into_iter().filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
+        let mut adjusted = Staged { adjusted: std::mem::take(&mut self.adjusted), ..Staged::default() };
+        adjusted.adjust(round.adjusted);
+        self.adjusted = adjusted.adjusted;
+    }
+
     /// Takes over what the lanes read, of which only what they handed over counts.
     pub(crate) fn read(&mut self, read: &Staged) {
         self.rows_read = read.rows;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use protocol::{
     ConfiguredStream, DynDestination, DynPlan, DynSource, Error, ErrorKind, Grain, Head, Lifetime, Prepared,
-    Result, Staged, SyncId, Unfinished, WriteMode,
+    Result, Staged, SyncId, SyncMode, Unfinished, WriteMode,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -24,6 +24,9 @@ use crate::{
     ConnectionConfig, ErrorReport, Outcome, PLAN_VERSION, Step, Stop, StreamPlan, StreamProgress,
     StreamReport,
 };
+
+/// A sync has one round, and one more for each snapshot that is lost.
+const MAX_ROUNDS: usize = 8;
 
 /// What all streams of a sync share.
 pub(crate) struct Context {
@@ -72,7 +75,25 @@ impl StreamSync<'_> {
         report
     }
 
+    /// Rounds until all is read that was there when the sync began: mostly one.
     async fn steps(&self, report: &mut StreamReport) -> Result<()> {
+        for _ in 0..MAX_ROUNDS {
+            let mut round = blank_stream_report(&self.stream);
+            let ended = self.round(&mut round).await;
+            report.follow(round);
+            if ended? {
+                return Ok(());
+            }
+        }
+        Err(Error::transient(format!(
+            "after {MAX_ROUNDS} rounds there are still rows that may have moved meanwhile"
+        ))
+        .hint("what was read is committed; run the sync again"))
+    }
+
+    /// Plans, reads and commits once. False where another round has to follow: what an interrupted sync
+    /// left was of its time, and parts that were read at different times may miss what moved between.
+    async fn round(&self, report: &mut StreamReport) -> Result<bool> {
         let mut attempts = Attempts::new(self.context.config.patience());
         loop {
             if self.context.stop.is_requested() {
@@ -89,7 +110,13 @@ impl StreamSync<'_> {
                 Err(error) if error.kind() == ErrorKind::Stale => {
                     attempts.wait(error, &self.context.stop, &self.progress.retries).await?;
                 }
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(head) => {
+                    let is_settled =
+                        head.state.source.as_ref().is_none_or(|state| self.context.source.is_settled(state));
+                    let is_late = plan.resumed && self.stream.sync_mode == SyncMode::Incremental;
+                    return Ok(is_settled && !is_late);
+                }
             }
         }
     }
@@ -194,7 +221,13 @@ impl StreamSync<'_> {
         )
     }
 
-    async fn execute(&self, plan: &StreamPlan, prepared: Prepared, report: &mut StreamReport) -> Result<()> {
+    /// Reads and commits; returns where the stream stands then.
+    async fn execute(
+        &self,
+        plan: &StreamPlan,
+        prepared: Prepared,
+        report: &mut StreamReport,
+    ) -> Result<Head> {
         self.progress.enter(Step::Reading);
         // A plan that was made again starts anew.
         for count in [&self.progress.rows, &self.progress.bytes, &self.progress.staged_bytes] {
@@ -235,7 +268,7 @@ impl StreamSync<'_> {
             self.salvage(&mut committer, &reading, &result).await;
         }
         report.committed(committer.committed, &committer.head, self.context.source.as_ref());
-        result
+        result.map(|()| committer.head)
     }
 
     /// Starts as many lanes as there is room and work for.

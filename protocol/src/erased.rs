@@ -47,6 +47,8 @@ pub trait DynSource: Send + Sync {
     ) -> BoxFuture<'a, Result<Value>>;
     /// [`Source::position`].
     fn position(&self, state: &Versioned) -> Option<String>;
+    /// [`Source::is_settled`]; a state that can't be read is settled.
+    fn is_settled(&self, state: &Versioned) -> bool;
     /// [`Source::close`].
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -164,6 +166,10 @@ impl<S: Source> DynSource for S {
 
     fn position(&self, state: &Versioned) -> Option<String> {
         S::position(&decode_state::<S>(state).ok()?)
+    }
+
+    fn is_settled(&self, state: &Versioned) -> bool {
+        decode_state::<S>(state).map_or(true, |state| S::is_settled(&state))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -80,6 +80,14 @@ pub trait Source: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Whether a sync that ends with this state has read all that was there when it began. Where parts
+    /// of a stream were read at different times, as after a snapshot was lost, what moved between them
+    /// may be missing: the engine then plans again at once, and only after that the sync is over.
+    fn is_settled(state: &Self::State) -> bool {
+        let _ = state;
+        true
+    }
+
     /// Reads a state that an older version of this code wrote. The default knows none.
     fn migrate(version: u32, value: serde_json::Value) -> Result<Self::State> {
         let _ = value;

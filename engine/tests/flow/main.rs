@@ -13,5 +13,6 @@ mod detached;
 mod outcome;
 mod retry;
 mod rival;
+mod round;
 mod schema;
 mod stop;
