@@ -138,7 +138,7 @@ async fn the_report_is_as_its_schema_says_and_shows_keys_only_on_request() {
     assert_eq!(never["streams"][0]["pending"], 10, "before the first sync everything is on its way");
     project.sync();
     database.execute("DELETE FROM t WHERE id = 7").await;
-    let schema = Place::new().run(&["schema", "--reconcile"]).exits(0).json();
+    let schema = Place::new().run(&["schema", "--report", "reconcile"]).exits(0).json();
     let report = project.run(&["reconcile", "-o", "json"]).exits(65).json();
     assert_eq!(violations(&report, &schema), [""; 0]);
     assert_eq!(report["streams"][0]["keys"]["extra"], json!([]));
