@@ -17,8 +17,8 @@ use protocol::{
     ConfiguredStream, Error, Grain, Lifetime, Plan, PlanRequest, Planned, Result, StreamKind, SyncMode,
 };
 
-use super::connect::Client;
 use super::answer::ask_one;
+use super::connect::Client;
 use super::discover::{self, Leaf, Relation};
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
@@ -30,6 +30,7 @@ use super::{Postgres, quote_identifier};
 use cursor::{Cursor, Step};
 use estimate::Estimate;
 use mode::Mode;
+pub(super) use mode::unfit;
 use split::{Part, Split};
 
 /// Plans one stream.
@@ -104,7 +105,16 @@ impl<'a> Planning<'a> {
         let after = cursor.looked().or((!new_leaves.is_empty()).then_some(self.begun));
         // A snapshot for this stream alone takes a connection: only where there is need or much to read.
         let shared = self.is_session() && (after.is_none() || is_seen || is_large);
-        let wait = !is_seen || !cursor.has_start();
+        // Nothing is held back by what is running. But where nothing was settled yet, the next sync would
+        // have to look at all rows.
+        let is_blind = if cursor.is_swept {
+            false
+        } else if cursor.has_value() {
+            cursor.looked().is_some()
+        } else {
+            !cursor.has_start()
+        };
+        let wait = !is_seen || is_blind;
         let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
         let step = self.step(&cursor, mode, &basis, &mut notes).await?;
 
@@ -152,7 +162,9 @@ impl<'a> Planning<'a> {
             Some(snapshot) => {
                 match seen::step(cursor, ground, snapshot, &self.relation, sessions, stream).await? {
                     Ok(step) => {
-                        note::about_start(&step, barrier, notes);
+                        if !cursor.is_swept {
+                            note::about_start(&step, barrier, notes);
+                        }
                         return Ok(step);
                     }
                     Err(given) => {
@@ -209,11 +221,10 @@ impl<'a> Planning<'a> {
         Partition {
             relation: table(relation),
             leaf: None,
-            leaves: (window.is_some() && is_divided && relation.whole)
-                .then(|| {
-                    let known = |leaf: &&Leaf| !new.iter().any(|new| new.oid == leaf.oid);
-                    relation.leaves.iter().filter(known).map(|leaf| leaf.oid).collect()
-                }),
+            leaves: (window.is_some() && is_divided && relation.whole).then(|| {
+                let known = |leaf: &&Leaf| !new.iter().any(|new| new.oid == leaf.oid);
+                relation.leaves.iter().filter(known).map(|leaf| leaf.oid).collect()
+            }),
             range: None,
             window,
             filter: self.stream.filter.clone(),

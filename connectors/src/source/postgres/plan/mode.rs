@@ -50,9 +50,9 @@ impl Mode {
         }
         let reason = unfit(relation).or_else(|| match lifetime {
             Lifetime::Detached => Some("its parts are read apart, each in a snapshot of its own".to_owned()),
-            Lifetime::Session if connections < 2 => {
-                Some("one connection does not keep a snapshot and read: set `connections: 2` or more".to_owned())
-            }
+            Lifetime::Session if connections < 2 => Some(
+                "one connection does not keep a snapshot and read: set `connections: 2` or more".to_owned(),
+            ),
             Lifetime::Session => None,
         });
         match (reason, wanted) {
@@ -67,7 +67,7 @@ impl Mode {
 }
 
 /// Why the rows of a relation do not tell which transactions wrote them; none where they do.
-pub(in super::super) fn unfit(relation: &Relation) -> Option<String> {
+pub(in crate::source::postgres) fn unfit(relation: &Relation) -> Option<String> {
     let other = |leaf: &&super::Leaf| leaf.access_method.as_deref() != Some("heap");
     match relation.kind {
         StreamKind::View => Some("a view's rows do not tell which transaction wrote them".to_owned()),
@@ -82,8 +82,10 @@ pub(in super::super) fn unfit(relation: &Relation) -> Option<String> {
             "the role may read some columns only, and not which transaction wrote a row: run GRANT SELECT ON {}",
             relation.qualified()
         )),
-        _ => relation.leaves.iter().find(other).map(|leaf| {
-            format!("the rows of {} do not tell which transaction wrote them", leaf.qualified())
-        }),
+        _ => {
+            relation.leaves.iter().find(other).map(|leaf| {
+                format!("the rows of {} do not tell which transaction wrote them", leaf.qualified())
+            })
+        }
     }
 }

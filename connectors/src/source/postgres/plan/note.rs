@@ -37,7 +37,10 @@ pub(super) fn about_column(
         });
     }
     let is_nullable = relation.column(&cursor.column).is_some_and(|column| !column.not_null);
-    if mode == Mode::SettledWindow && is_nullable && !matches!(relation.kind, StreamKind::View | StreamKind::ForeignTable) {
+    if mode == Mode::SettledWindow
+        && is_nullable
+        && !matches!(relation.kind, StreamKind::View | StreamKind::ForeignTable)
+    {
         notes.push(format!("{column} may be NULL: rows without a value are read by the first sync only"));
     }
     if cursor.has_value() && stream.lag.is_some_and(|lag| !lag.is_zero()) {
