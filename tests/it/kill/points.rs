@@ -121,7 +121,9 @@ pub(crate) const POINTS: &[Point] = &[
     at("plan.begun"),
     at("plan.described"),
     at("barrier.marked").modes(&[First, Later]),
-    at("barrier.waited").modes(&[First, Later]),
+    at("barrier.waited").modes(&[First]),
+    // The fallback: with one connection later syncs read windows as well.
+    at("barrier.waited").modes(&[Later]).alone(),
     at("snapshot.exported"),
     at("seen.begun").modes(&[First, Later]),
     at("sync.planned"),

@@ -86,12 +86,16 @@ struct Transaction {
     id: String,
     began: i64,
     prepared: bool,
-    /// Its number, once it has written, and that of its savepoint's part.
+    /// Its number, once it has written.
     xid: Option<u64>,
-    part: Option<Option<u64>>,
+    /// The part since its savepoint, and the number of that, once it has written.
+    part: Option<Part>,
     fate: Fate,
     listed: bool,
 }
+
+#[derive(Debug, Default)]
+struct Part(Option<u64>);
 
 /// One version of a row.
 #[derive(Debug)]
@@ -141,12 +145,12 @@ impl World {
             Event::Update(session, row) => self.update(session, row),
             Event::Savepoint(session) => {
                 if let Some(open) = self.open(session) {
-                    self.transactions[open].part = Some(None);
+                    self.transactions[open].part = Some(Part::default());
                 }
             }
             Event::RollbackToSavepoint(session) => {
                 if let Some(open) = self.open(session)
-                    && let Some(part @ Some(_)) = &mut self.transactions[open].part
+                    && let Some(Part(part)) = &mut self.transactions[open].part
                     && let Some(xid) = part.take()
                 {
                     self.fates.insert(xid, Fate::Aborted);
@@ -202,7 +206,7 @@ impl World {
         let transaction = &mut self.transactions[open];
         let whole = *transaction.xid.get_or_insert_with(&mut take);
         match &mut transaction.part {
-            Some(part) => {
+            Some(Part(part)) => {
                 let part = *part.get_or_insert_with(&mut take);
                 self.parts.insert(part, open);
                 part
