@@ -20,6 +20,7 @@ Examples:
   tidegate discover --source shop     what is there to sync
   tidegate sync                       sync the only connection
   tidegate sync shop --output json    the same for a scheduler: one JSON report on stdout
+  tidegate verify                     is what is committed what was written?
 
 Exit codes: 0 done · 64 usage · 65 data or schema · 70 bug · 74 storage · 75 try again later ·
 77 access refused · 78 configuration · 130 interrupted";
@@ -87,6 +88,8 @@ pub(crate) enum Verb {
     Sync(Sync),
     Read(Read),
     Commit(Commit),
+    Verify(Verify),
+    Reconcile(Reconcile),
     #[command(subcommand)]
     State(State),
     Spec(Spec),
@@ -216,6 +219,63 @@ pub(crate) struct Commit {
     pub(crate) staged: Vec<PathBuf>,
 }
 
+/// Compare source and destination row by row: find what was deleted, and what is missing or differs
+///
+/// Reads the source in one snapshot and what is committed, and compares them by key. Rows that changed
+/// since the last sync are pending, not wrong. Exits with 65 where rows are wrong.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate reconcile shop                          keys, and the values of cursor and `soft_delete`
+  tidegate reconcile shop --columns all            every column
+  tidegate reconcile shop --apply                  mark what was deleted at the source as deleted
+  tidegate reconcile shop -s public.orders --show-keys 20   name some of the rows")]
+pub(crate) struct Reconcile {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// What is compared of each row
+    #[arg(long, value_name = "WHICH", value_enum, default_value_t = Columns::Key)]
+    pub(crate) columns: Columns,
+    /// Commit a tombstone for each row that was deleted at the source
+    #[arg(long)]
+    pub(crate) apply: bool,
+    /// Show up to so many keys of each kind. They are values of rows
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) show_keys: usize,
+    /// Most memory for all buffers, instead of the connection's `memory`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<ByteSize>,
+}
+
+/// What is compared of each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Columns {
+    /// Key, cursor and `soft_delete`
+    Key,
+    /// Every column
+    All,
+}
+
+/// Read back what is committed and compare it with what was written
+///
+/// Every commit, every file and every row: a flipped bit, a lost or exchanged file and one too many
+/// are found and named, and the exit code is 65. Nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate verify                            all streams of the only connection
+  tidegate verify shop --stream 'public.*'   some of its streams
+  tidegate verify shop --source              full refreshes also against the source as it is now")]
+pub(crate) struct Verify {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Read full refreshes once more from the source, and compare
+    #[arg(long)]
+    pub(crate) source: bool,
+}
+
 /// Show or change where the streams of a connection stand
 #[derive(Debug, Subcommand)]
 pub(crate) enum State {
@@ -232,6 +292,12 @@ pub(crate) enum State {
     /// Nothing is deleted. A stream that appends gets its rows once more; one that overwrites
     /// replaces them.
     Reset(Reset),
+    /// Go on after files of the last commit were lost before they became visible
+    ///
+    /// For streams whose sync stops with such a message, after a bucket's rule aborted uploads too early. Goes
+    /// back to the state before that commit: its rows are read again by the next sync. Of other streams it
+    /// changes nothing.
+    Repair(Reset),
 }
 
 /// Which states.
@@ -278,9 +344,17 @@ pub(crate) struct Spec {
 /// Print the JSON schema of the configuration, for editors
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
-    /// Print the schema of the report that `sync --output json` prints
-    #[arg(long)]
-    pub(crate) report: bool,
+    /// Print the schema of the report that `sync --output json` prints, or that verb
+    #[arg(long, value_name = "VERB", value_enum, num_args = 0..=1, default_missing_value = "sync")]
+    pub(crate) report: Option<ReportOf>,
+}
+
+/// A verb that reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportOf {
+    Sync,
+    Reconcile,
+    Verify,
 }
 
 /// Print a script that completes commands in a shell

@@ -87,6 +87,18 @@ pub struct MetadataColumns {
     /// A UUID for each row, never given twice.
     #[serde(default)]
     pub row_id: Option<String>,
+    /// When `reconcile --apply` found the row deleted at the source: microseconds, UTC; NULL in all
+    /// other rows. Left out, the first row so found adds a column `_tidegate_deleted_at`.
+    #[serde(default)]
+    pub deleted_at: Option<String>,
+}
+
+impl MetadataColumns {
+    /// The names that are configured.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let names = [&self.extracted_at, &self.sync_id, &self.row_id, &self.deleted_at];
+        names.into_iter().flatten().cloned().collect()
+    }
 }
 
 /// Settings for all streams of a connection.
@@ -123,6 +135,10 @@ pub struct StreamConfig {
     /// The column that says what is new: `updated_at`.
     #[serde(default)]
     pub cursor: Option<String>,
+    /// A column that says of a row that it is deleted: a time or date that is not NULL, or true. Such
+    /// rows are written like all others, and counted.
+    #[serde(default)]
+    pub soft_delete: Option<String>,
     /// How far below the settled bound rows may still appear.
     #[serde(default)]
     pub lag: Option<Period>,

@@ -11,7 +11,7 @@ use arrow_array::{
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, Utc};
-use protocol::{ConfiguredStream, Error, Result, SyncId};
+use protocol::{ConfiguredStream, Error, Result, Stream, SyncId};
 
 use crate::MetadataColumns;
 
@@ -37,6 +37,18 @@ enum Metadata {
     ExtractedAt,
     SyncId,
     RowId,
+    DeletedAt,
+}
+
+/// The column that says since when a row is known to be deleted.
+pub(crate) fn deleted_at_field(name: &str) -> Field {
+    let mark = HashMap::from([(Stream::DELETED_AT.to_owned(), String::new())]);
+    Field::new(name, DataType::Timestamp(TimeUnit::Microsecond, Some(UTC.into())), true).with_metadata(mark)
+}
+
+/// Whether `field` is made by [`deleted_at_field`].
+pub(crate) fn is_deleted_at(field: &Field) -> bool {
+    field.metadata().contains_key(Stream::DELETED_AT)
 }
 
 fn metadata_fields(metadata: &MetadataColumns) -> Vec<(&str, Metadata, Field)> {
@@ -53,7 +65,15 @@ fn metadata_fields(metadata: &MetadataColumns) -> Vec<(&str, Metadata, Field)> {
         let field = Field::new(name, DataType::FixedSizeBinary(16), false).with_metadata(uuid);
         fields.push((name.as_str(), Metadata::RowId, field));
     }
+    if let Some(name) = &metadata.deleted_at {
+        fields.push((name.as_str(), Metadata::DeletedAt, deleted_at_field(name)));
+    }
     fields
+}
+
+/// Whether a column of that name is one that tidegate adds.
+pub(crate) fn is_added(metadata: &MetadataColumns, name: &str) -> bool {
+    metadata_fields(metadata).iter().any(|(added, ..)| *added == name)
 }
 
 /// Where a column of the target comes from.
@@ -73,6 +93,8 @@ pub(crate) struct Conform {
     origins: Vec<Origin>,
     sync: SyncId,
     extracted_at: DateTime<Utc>,
+    /// Since when all rows are known to be deleted.
+    deleted_at: Option<DateTime<Utc>>,
 }
 
 impl Conform {
@@ -90,6 +112,9 @@ impl Conform {
             .iter()
             .map(|field| {
                 let name = field.name().as_str();
+                if is_deleted_at(field) {
+                    return Origin::Added(Metadata::DeletedAt);
+                }
                 match (added.iter().find(|(added, ..)| *added == name), stream.schema.index_of(name)) {
                     (Some((_, metadata, _)), _) => Origin::Added(*metadata),
                     (None, Ok(index)) => Origin::Source(index),
@@ -97,7 +122,12 @@ impl Conform {
                 }
             })
             .collect();
-        Self { expected: stream.schema.clone(), target, origins, sync, extracted_at }
+        Self { expected: stream.schema.clone(), target, origins, sync, extracted_at, deleted_at: None }
+    }
+
+    /// Marks all rows as deleted.
+    pub(crate) fn deleted(self, at: DateTime<Utc>) -> Self {
+        Self { deleted_at: Some(at), ..self }
     }
 
     /// The schema of what [`Conform::apply`] returns.
@@ -170,12 +200,16 @@ impl Conform {
                 let ids: Vec<u8> = (0..rows).flat_map(|_| uuid::Uuid::now_v7().into_bytes()).collect();
                 Arc::new(FixedSizeBinaryArray::new(16, ids.into(), None))
             }
+            Metadata::DeletedAt => {
+                let micros = self.deleted_at.map(|at| at.timestamp_micros());
+                Arc::new(TimestampMicrosecondArray::from(vec![micros; rows]).with_timezone(UTC))
+            }
         }
     }
 }
 
 /// The target may hold a wider type than the source sends by now.
-fn widen(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+pub(crate) fn widen(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     if column.data_type() == field.data_type() {
         return Ok(column.clone());
     }

@@ -18,7 +18,7 @@
 //!
 //! # Invariants
 //!
-//! - Only the committer commits, in turn for each stream.
+//! - Only the committer commits, in turn for each stream; and [`Sync::reconcile`], which runs apart from it.
 //! - The clock is read in `clock.rs` alone, and no decision about correctness rests on it.
 //! - Buffers are charged to one [budget](ConnectionConfig::memory).
 
@@ -28,22 +28,34 @@ mod committer;
 mod config;
 mod conform;
 mod lane;
+mod mark;
 mod panic;
 mod plan;
 mod progress;
+mod readback;
+mod receipt;
+mod reconcile;
 mod report;
 mod resolve;
 mod retry;
 mod stop;
 mod stream;
 mod sync;
+mod verify;
 mod write;
 
 pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults};
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};
+pub use readback::{Batches, ParquetFile};
+pub use receipt::content_of;
+pub use reconcile::{
+    Compared, KeyOf, RECONCILE_VERSION, Reconcile, ReconcileOutcome, ReconcileReport, StreamReconciliation,
+    WrongKeys,
+};
 pub use report::{
     CursorReport, ErrorReport, Outcome, REPORT_VERSION, Report, ReportTotals, SecondsReport, StreamReport,
 };
 pub use stop::Stop;
 pub use sync::Sync;
+pub use verify::{Finding, Problem, SourceVerdict, StreamVerdict, VERIFY_VERSION, Verdict, VerifyReport};

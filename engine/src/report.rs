@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    Adjustment, Change, ConfiguredStream, DynSource, Error, ErrorKind, Head, Period, Prepared, Staged,
-    SyncId, SyncMode, Window, WriteMode,
+    Adjustment, Change, ConfiguredStream, Digest, DynSource, Error, ErrorKind, Head, Period, Prepared,
+    Staged, SyncId, SyncMode, Window, WriteMode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,10 @@ pub struct StreamReport {
     pub bytes_written: u64,
     /// Committed files.
     pub files: u64,
+    /// Receipt of the rows that were written: the sum of their hashes, of the source's columns, in any
+    /// order. `tidegate verify` computes it again from the files.
+    #[serde(default)]
+    pub content: Option<Digest>,
     /// Partitions of the plan.
     pub partitions: u64,
     /// Commits that were made.
@@ -112,6 +116,9 @@ pub struct StreamReport {
     pub sequence: Option<u64>,
     /// Attempts that failed and were made again.
     pub retries: u64,
+    /// Rows of those read that the stream's `soft_delete` column calls deleted; null without one.
+    #[serde(default)]
+    pub soft_deleted: Option<u64>,
     /// Values that were changed because they did not fit.
     pub adjusted: Vec<Adjustment>,
     /// What changed in the target's schema.
@@ -211,10 +218,12 @@ pub(crate) fn blank_stream_report(stream: &ConfiguredStream) -> StreamReport {
         bytes_read: 0,
         bytes_written: 0,
         files: 0,
+        content: None,
         partitions: 0,
         commits: 0,
         sequence: None,
         retries: 0,
+        soft_deleted: stream.soft_delete.as_ref().map(|_| 0),
         adjusted: Vec::new(),
         schema_changes: Vec::new(),
         notes: Vec::new(),
@@ -238,18 +247,56 @@ impl StreamReport {
         self.notes.clone_from(&plan.notes);
     }
 
+    /// Adds what one more round of the same sync did: a sync goes on until it has read all that was there
+    /// when it began.
+    pub(crate) fn follow(&mut self, round: Self) {
+        if self.sync.is_none() {
+            self.resumed = round.resumed;
+            self.cursor = round.cursor;
+        } else {
+            self.cursor.after = round.cursor.after;
+            self.cursor.window = match (self.cursor.window.take(), round.cursor.window) {
+                (Some(first), Some(last)) => Some(Window { since: first.since, until: last.until }),
+                (first, last) => last.or(first),
+            };
+        }
+        self.mode = round.mode.or(self.mode.take());
+        self.sync = round.sync.or(self.sync);
+        self.sequence = round.sequence.or(self.sequence);
+        self.rows_read += round.rows_read;
+        self.rows_written += round.rows_written;
+        self.bytes_read += round.bytes_read;
+        self.bytes_written += round.bytes_written;
+        self.files += round.files;
+        self.partitions += round.partitions;
+        self.commits += round.commits;
+        self.seconds.plan += round.seconds.plan;
+        self.seconds.read += round.seconds.read;
+        self.seconds.commit += round.seconds.commit;
+        self.schema_changes.extend(round.schema_changes);
+        self.notes
+            .extend(round.notes.into_iter().filter(|note| !self.notes.contains(note)).collect::<Vec<_>>());
+        let mut adjusted = Staged { adjusted: std::mem::take(&mut self.adjusted), ..Staged::default() };
+        adjusted.adjust(round.adjusted);
+        self.adjusted = adjusted.adjusted;
+        self.soft_deleted =
+            self.soft_deleted.map(|soft_deleted| soft_deleted + round.soft_deleted.unwrap_or(0));
+    }
+
     /// Takes over what the lanes read, of which only what they handed over counts.
     pub(crate) fn read(&mut self, read: &Staged) {
         self.rows_read = read.rows;
         self.bytes_read = read.bytes;
         self.adjusted.clone_from(&read.adjusted);
+        self.soft_deleted = self.soft_deleted.map(|_| read.soft_deleted);
     }
 
     /// Takes over what was committed.
     pub(crate) fn committed(&mut self, committed: Committed, head: &Head, source: &dyn DynSource) {
-        self.rows_written = committed.rows;
-        self.bytes_written = committed.bytes;
-        self.files = committed.files;
+        self.rows_written = committed.sum.rows;
+        self.bytes_written = committed.sum.bytes;
+        self.files = committed.sum.files;
+        self.content = committed.sum.content;
         self.commits = committed.commits;
         self.seconds.commit = committed.seconds;
         if committed.commits > 0 {

@@ -27,6 +27,22 @@ pub(crate) fn filter(connection: &str, config: &ConnectionConfig, only: &[String
     Ok(StreamFilter { patterns })
 }
 
+/// Names and targets of the streams, where the configuration alone tells them: no name has a wildcard.
+pub(crate) fn named_targets(config: &ConnectionConfig, only: &[String]) -> Option<Vec<(String, String)>> {
+    let selected = StreamFilter { patterns: only.to_vec() };
+    let names = || config.streams.iter().map(|stream| &stream.name);
+    let is_known = |pattern: &String| names().any(|name| StreamFilter::pattern_matches(pattern, name));
+    if names().any(|name| name.contains('*')) || !only.iter().all(is_known) {
+        return None;
+    }
+    let streams = config.streams.iter().filter(|stream| selected.matches(&stream.name));
+    Some(
+        streams
+            .map(|stream| (stream.name.clone(), stream.target.clone().unwrap_or_else(|| stream.name.clone())))
+            .collect(),
+    )
+}
+
 fn unknown_selection(connection: &str, config: &ConnectionConfig, selection: &str) -> Error {
     let named: Vec<&str> = config.streams.iter().map(|stream| stream.name.as_str()).collect();
     Error::config(format!("no configured stream is called {selection:?}"))
@@ -113,11 +129,13 @@ fn join(
     }
     let on_unfit = stream.on_unfit.or(config.defaults.on_unfit).unwrap_or_default();
     let cursor = cursor(stream, found, sync_mode)?;
+    let schema = select(stream, found, on_unfit)?;
     Ok(ConfiguredStream {
         connection: connection.to_owned(),
         name: found.name.clone(),
         target: stream.target.clone().unwrap_or_else(|| found.name.clone()),
-        schema: select(stream, found, on_unfit)?,
+        soft_delete: soft_delete(stream, found, &schema)?,
+        schema,
         primary_key: primary_key(stream, found)?,
         sync_mode,
         write_mode,
@@ -155,6 +173,25 @@ fn primary_key(stream: &StreamConfig, found: &Stream) -> Result<Vec<String>> {
         Some(column) => Err(missing_column(found, "primary_key", column)),
         None => Ok(key.clone()),
     }
+}
+
+/// The column that marks deleted rows. One that could mark only all or none is refused.
+fn soft_delete(stream: &StreamConfig, found: &Stream, selected: &Schema) -> Result<Option<String>> {
+    let Some(column) = &stream.soft_delete else { return Ok(None) };
+    let field =
+        found.schema.field_with_name(column).map_err(|_| missing_column(found, "soft_delete", column))?;
+    let refusal = match field.data_type() {
+        _ if selected.field_with_name(column).is_err() => "is left out by `columns` or `exclude`".to_owned(),
+        DataType::Boolean => return Ok(Some(column.clone())),
+        DataType::Timestamp(..) | DataType::Date32 if field.is_nullable() => return Ok(Some(column.clone())),
+        DataType::Timestamp(..) | DataType::Date32 => {
+            "is never NULL, so it would call all rows deleted".to_owned()
+        }
+        other => format!("is {other}"),
+    };
+    Err(Error::config(format!("`soft_delete` names column {column:?}, which {refusal}"))
+        .context("column", column)
+        .hint("it takes a timestamp or date that is NULL in rows that live, or a boolean"))
 }
 
 /// The selected columns in the source's order, with the types that are configured for them.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use protocol::{
     ConfiguredStream, DynDestination, DynPlan, DynSource, Error, ErrorKind, Grain, Head, Lifetime, Prepared,
-    Result, Staged, SyncId, Unfinished, WriteMode,
+    Result, Staged, SyncId, SyncMode, Unfinished, WriteMode,
 };
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -24,6 +24,9 @@ use crate::{
     ConnectionConfig, ErrorReport, Outcome, PLAN_VERSION, Step, Stop, StreamPlan, StreamProgress,
     StreamReport,
 };
+
+/// A sync has one round, and one more for each snapshot that is lost.
+const MAX_ROUNDS: usize = 8;
 
 /// What all streams of a sync share.
 pub(crate) struct Context {
@@ -72,7 +75,25 @@ impl StreamSync<'_> {
         report
     }
 
+    /// Rounds until all is read that was there when the sync began: mostly one.
     async fn steps(&self, report: &mut StreamReport) -> Result<()> {
+        for _ in 0..MAX_ROUNDS {
+            let mut round = blank_stream_report(&self.stream);
+            let ended = self.round(&mut round).await;
+            report.follow(round);
+            if ended? {
+                return Ok(());
+            }
+        }
+        Err(Error::transient(format!(
+            "after {MAX_ROUNDS} rounds there are still rows that may have moved meanwhile"
+        ))
+        .hint("what was read is committed; run the sync again"))
+    }
+
+    /// Plans, reads and commits once. False where another round has to follow: what an interrupted sync
+    /// left was of its time, and parts that were read at different times may miss what moved between.
+    async fn round(&self, report: &mut StreamReport) -> Result<bool> {
         let mut attempts = Attempts::new(self.context.config.patience());
         loop {
             if self.context.stop.is_requested() {
@@ -81,6 +102,7 @@ impl StreamSync<'_> {
             self.progress.enter(Step::Planning);
             let watch = Watch::start();
             let prepared = self.prepare().await?;
+            prepared.stage.claim();
             let plan = self.plan(&prepared.head, Lifetime::Session).await?;
             report.seconds.plan += watch.seconds();
             report.planned(&plan, &prepared);
@@ -89,7 +111,13 @@ impl StreamSync<'_> {
                 Err(error) if error.kind() == ErrorKind::Stale => {
                     attempts.wait(error, &self.context.stop, &self.progress.retries).await?;
                 }
-                result => return result,
+                Err(error) => return Err(error),
+                Ok(head) => {
+                    let is_settled =
+                        head.state.source.as_ref().is_none_or(|state| self.context.source.is_settled(state));
+                    let is_late = plan.resumed && self.stream.sync_mode == SyncMode::Incremental;
+                    return Ok(is_settled && !is_late);
+                }
             }
         }
     }
@@ -170,7 +198,8 @@ impl StreamSync<'_> {
                 plan.sync,
                 context.started_at,
             ),
-            settings: FileSettings::new(prepared.schema, options.compression, share.row_group_bytes),
+            settings: FileSettings::new(prepared.schema, options.compression, share.row_group_bytes)
+                .added(&context.config.metadata.names()),
             folders: Folders::new(options.folder_by.clone(), context.started_at),
             budget: Arc::clone(&context.budget),
             share,
@@ -194,7 +223,13 @@ impl StreamSync<'_> {
         )
     }
 
-    async fn execute(&self, plan: &StreamPlan, prepared: Prepared, report: &mut StreamReport) -> Result<()> {
+    /// Reads and commits; returns where the stream stands then.
+    async fn execute(
+        &self,
+        plan: &StreamPlan,
+        prepared: Prepared,
+        report: &mut StreamReport,
+    ) -> Result<Head> {
         self.progress.enter(Step::Reading);
         // A plan that was made again starts anew.
         for count in [&self.progress.rows, &self.progress.bytes, &self.progress.staged_bytes] {
@@ -234,8 +269,9 @@ impl StreamSync<'_> {
         if result.is_err() {
             self.salvage(&mut committer, &reading, &result).await;
         }
+        reading.stage.release().await;
         report.committed(committer.committed, &committer.head, self.context.source.as_ref());
-        result
+        result.map(|()| committer.head)
     }
 
     /// Starts as many lanes as there is room and work for.
@@ -287,7 +323,7 @@ impl StreamSync<'_> {
         committer: &mut Committer<'_>,
         reading: &Reading,
     ) -> Result<()> {
-        let files = committer.held().files.len() as u64 + committer.committed.files;
+        let files = committer.held().files.len() as u64 + committer.committed.sum.files;
         let empty_target = committer.head.totals.files == 0 || self.stream.write_mode == WriteMode::Overwrite;
         if files > 0 || !empty_target || reading.conform.target().fields().is_empty() {
             return Ok(());

@@ -26,9 +26,9 @@ use crate::{
 
 /// A connection, ready to be synced. Needs tokio's multi-threaded runtime.
 pub struct Sync {
-    connection: String,
-    only: Vec<String>,
-    context: Context,
+    pub(crate) connection: String,
+    pub(crate) only: Vec<String>,
+    pub(crate) context: Context,
     progress: Arc<Progress>,
 }
 
@@ -166,10 +166,11 @@ impl Sync {
             // A part up to a checkpoint could be committed, but its rest would be in no plan.
             if sum.done.iter().any(|done| done.rest.is_none()) { Ok(()) } else { Err(interrupted()) }
         });
-        if read.is_err()
-            && let Err(error) = reading.stage.discard(&sum.files).await
-        {
-            tracing::warn!(stream = plan.stream.name, "staged files could not be removed: {error:#}");
+        if read.is_err() {
+            if let Err(error) = reading.stage.discard(&sum.files).await {
+                tracing::warn!(stream = plan.stream.name, "staged files could not be removed: {error:#}");
+            }
+            reading.stage.release().await;
         }
         read.map(|()| Staged { sync: Some(plan.sync), ..sum })
     }
@@ -210,9 +211,15 @@ impl Sync {
         if committer.is_complete() {
             let share = stream.share(&prepared);
             let reading = stream.reading(plan, prepared, share);
-            stream.hold_empty_file(&mut committer, &reading).await?;
+            let result = match stream.hold_empty_file(&mut committer, &reading).await {
+                Ok(()) => committer.commit().await,
+                failed => failed,
+            };
+            reading.stage.release().await;
+            result?;
+        } else {
+            committer.commit().await?;
         }
-        committer.commit().await?;
         report.committed(committer.committed, &committer.head, self.context.source.as_ref());
         report.outcome = Outcome::Succeeded;
         report.seconds.total = watch.seconds();

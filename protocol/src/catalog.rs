@@ -73,6 +73,8 @@ impl Stream {
     pub const NATIVE_TYPE: &'static str = "tidegate.native_type";
     /// Key of the field metadata that holds the column's comment.
     pub const COMMENT: &'static str = "tidegate.comment";
+    /// Key of the field metadata of the column that says since when a row is known to be deleted.
+    pub const DELETED_AT: &'static str = "tidegate.deleted_at";
 
     /// An endpoint without columns: the start of a chain of builder calls.
     pub fn new(name: impl Into<String>) -> Self {
@@ -224,6 +226,9 @@ pub struct ConfiguredStream {
     pub write_mode: WriteMode,
     /// The cursor column of an incremental sync.
     pub cursor: Option<String>,
+    /// The column that says of a row that it is deleted: by a time that is not NULL, or by true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft_delete: Option<String>,
     /// How far below the settled bound rows may still appear, where the source should not decide itself.
     pub lag: Option<Duration>,
     /// A condition in the source's own language that rows must meet.

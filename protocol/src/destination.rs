@@ -2,12 +2,17 @@
 
 use arrow_schema::SchemaRef;
 use bytes::Bytes;
-use futures::Future;
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
+use futures::{Future, FutureExt, future};
 use schemars::JsonSchema;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Change, Commit, ConfiguredStream, FileOptions, Head, Result, StagedFile};
+use crate::{
+    Audit, Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result,
+    StagedFile, StreamState,
+};
 
 /// A system that files are committed to. The files are written by the engine.
 pub trait Destination: Sized + Send + Sync + 'static {
@@ -40,6 +45,19 @@ pub trait Destination: Sized + Send + Sync + 'static {
         schema: &SchemaRef,
     ) -> impl Future<Output = Result<Prepared>> + Send;
 
+    /// Finishes what a crashed commit left undone or, where its files are gone, tells what that means;
+    /// with `apply` it makes a commit of its own then, at `at`, that goes back to the state before the lost
+    /// one. `None` where nothing is lost. Never called but by a person's order.
+    fn repair(
+        &self,
+        target: &str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> impl Future<Output = Result<Option<Repair>>> + Send {
+        let _ = (target, apply, at);
+        future::ready(Ok(None))
+    }
+
     /// Makes `commit.files` visible and `commit.state` current, both or neither.
     ///
     /// Called in turn for one target, at once for different ones. Repeating a commit (same `id`)
@@ -49,6 +67,59 @@ pub trait Destination: Sized + Send + Sync + 'static {
     /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) failure may have taken effect or not:
     /// the engine repeats the same commit.
     fn commit(&self, target: &str, commit: &Commit) -> impl Future<Output = Result<Head>> + Send;
+
+    /// The files that readers see, in the order of their commits: what the last commit says, also
+    /// where a crash left a file of it unpublished. None for a target without commits. Reads only,
+    /// and repairs nothing.
+    ///
+    /// The default fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): not every
+    /// system keeps the files that it was given.
+    fn visible(&self, target: &str) -> impl Future<Output = Result<Vec<CommittedFile>>> + Send {
+        let _ = target;
+        async { Err(unreadable(Self::NAME)) }
+    }
+
+    /// Reads all commits of a target and lists its files. Reads only, and repairs nothing.
+    ///
+    /// Fails with [`ErrorKind::Data`](crate::ErrorKind::Data) where a commit is damaged, missing, or
+    /// was not made after the one before it. The default fails with
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    fn audit(&self, target: &str) -> impl Future<Output = Result<Audit>> + Send {
+        let _ = target;
+        async { Err(unreadable(Self::NAME)) }
+    }
+
+    /// Opens a file of [`Destination::visible`] by its path; `None` where it is missing. Called at
+    /// once for several.
+    ///
+    /// The default fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    fn open_file(
+        &self,
+        target: &str,
+        path: &str,
+    ) -> impl Future<Output = Result<Option<Box<dyn FileReader>>>> + Send {
+        let _ = (target, path);
+        async { Err(unreadable(Self::NAME)) }
+    }
+}
+
+fn unreadable(name: &str) -> Error {
+    Error::unsupported(format!("destination {name:?} can't read committed files back"))
+}
+
+/// What [`Destination::repair`] finds and does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repair {
+    /// The commit whose files are gone.
+    pub sequence: u64,
+    /// How many of its files are.
+    pub lost_files: u64,
+    /// Rows in them.
+    pub lost_rows: u64,
+    /// Rows of its other files, which are removed: they are read again with the lost ones.
+    pub removed_rows: u64,
+    /// Where the stream stands once it is repaired.
+    pub state: StreamState,
 }
 
 /// A target that is ready for files.
@@ -78,6 +149,24 @@ pub trait Stage: Send + Sync {
     /// Removes finished files that will not be committed. Best effort is not enough: what can't be
     /// removed must be said.
     fn discard<'a>(&'a self, files: &'a [StagedFile]) -> BoxFuture<'a, Result<()>>;
+
+    /// Says that this process commits what it stages, alone. Called before the first file of a sync,
+    /// and not where files are staged for another process to commit.
+    ///
+    /// A destination may use it to save double work: [`Stage::create`] then fails with
+    /// [`ErrorKind::Conflict`](crate::ErrorKind::Conflict) where another process that said so is at
+    /// work, and with [`ErrorKind::Stale`](crate::ErrorKind::Stale) where it had to commit first to get
+    /// rid of one that is gone. Safety never rests on it: two that commit at once are kept apart by
+    /// the commit.
+    fn claim(&self) {}
+
+    /// Says that no file of this stage waits any more: all are committed, discarded, or of a commit
+    /// whose outcome is not known. Called at the end, also of a sync that failed; gives up the claim
+    /// and removes what is left of other processes that can't commit any more. Never fails: what is
+    /// not removed now is removed by a later call.
+    fn release(&self) -> BoxFuture<'_, ()> {
+        future::ready(()).boxed()
+    }
 }
 
 /// One open file of a [`Stage`]. Dropping it before `finish` leaves nothing visible; what it left
@@ -87,7 +176,7 @@ pub trait StagedWriter: Send {
     fn write(&mut self, bytes: Bytes) -> BoxFuture<'_, Result<()>>;
 
     /// Makes everything durable and returns the file with its path, its bytes and its placement.
-    /// The engine sets `rows`.
+    /// The engine sets `rows` and `receipt`.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<StagedFile>>;
 
     /// Throws the file away.

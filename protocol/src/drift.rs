@@ -8,7 +8,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DriftPolicy, Error, Result};
+use crate::{DriftPolicy, Error, Result, Stream};
 
 /// One difference between a target's schema and the one that comes now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -68,6 +68,11 @@ pub fn reconcile(
     let mut fields = Vec::with_capacity(target.fields().len());
     for old in target.fields() {
         let Ok(new) = incoming.field_with_name(old.name()) else {
+            // Written by `reconcile` alone: that a sync does not know it is no change.
+            if old.metadata().contains_key(Stream::DELETED_AT) {
+                fields.push(old.clone());
+                continue;
+            }
             changes.push(Change::Removed { column: old.name().clone() });
             fields.push(Arc::new(old.as_ref().clone().with_nullable(true)));
             continue;
@@ -195,6 +200,17 @@ mod tests {
         assert_eq!(joined.field(0).data_type(), &DataType::Int64);
         assert_eq!(joined.field(2).data_type(), &DataType::Decimal128(38, 4));
         assert_eq!(changes.len(), 4);
+    }
+
+    #[test]
+    fn the_column_of_deleted_rows_is_never_gone() {
+        let mark = HashMap::from([(Stream::DELETED_AT.to_owned(), String::new())]);
+        let deleted_at = Field::new("deleted", DataType::Utf8, true).with_metadata(mark);
+        let before = Schema::new(vec![Field::new("id", DataType::Int64, false), deleted_at.clone()]);
+        let now = Schema::new(vec![Field::new("id", DataType::Int64, false)]);
+        let (joined, changes) = reconcile(&before, &now, DriftPolicy::Freeze).unwrap();
+        assert_eq!(joined.field(1), &deleted_at);
+        assert_eq!(changes, []);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 
 use arrow_schema::SchemaRef;
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use schemars::Schema;
@@ -12,8 +13,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Catalog, Commit, ConfiguredStream, Destination, Emitter, Error, Head, Lifetime, Outlet, Plan,
-    PlanRequest, Planned, Prepared, Result, Source, StreamFilter, Versioned,
+    Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Emitter, Error,
+    FileReader, Head, Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source,
+    StreamFilter, Versioned,
 };
 
 /// A plan whose partitions and state are JSON.
@@ -47,6 +49,10 @@ pub trait DynSource: Send + Sync {
     ) -> BoxFuture<'a, Result<Value>>;
     /// [`Source::position`].
     fn position(&self, state: &Versioned) -> Option<String>;
+    /// [`Source::covered`].
+    fn covered(&self, state: &Versioned) -> Option<Covered>;
+    /// [`Source::is_settled`]; a state that can't be read is settled.
+    fn is_settled(&self, state: &Versioned) -> bool;
     /// [`Source::close`].
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -166,6 +172,14 @@ impl<S: Source> DynSource for S {
         S::position(&decode_state::<S>(state).ok()?)
     }
 
+    fn covered(&self, state: &Versioned) -> Option<Covered> {
+        S::covered(&decode_state::<S>(state).ok()?)
+    }
+
+    fn is_settled(&self, state: &Versioned) -> bool {
+        decode_state::<S>(state).map_or(true, |state| S::is_settled(&state))
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Source::close(self).boxed()
     }
@@ -186,8 +200,25 @@ pub trait DynDestination: Send + Sync {
         stream: &'a ConfiguredStream,
         schema: &'a SchemaRef,
     ) -> BoxFuture<'a, Result<Prepared>>;
+    /// [`Destination::repair`].
+    fn repair<'a>(
+        &'a self,
+        target: &'a str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<Repair>>>;
     /// [`Destination::commit`].
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>>;
+    /// [`Destination::visible`].
+    fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>>;
+    /// [`Destination::audit`].
+    fn audit<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Audit>>;
+    /// [`Destination::open_file`].
+    fn open_file<'a>(
+        &'a self,
+        target: &'a str,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Box<dyn FileReader>>>>;
 }
 
 impl<D: Destination> DynDestination for D {
@@ -211,8 +242,33 @@ impl<D: Destination> DynDestination for D {
         Destination::prepare(self, stream, schema).boxed()
     }
 
+    fn repair<'a>(
+        &'a self,
+        target: &'a str,
+        apply: bool,
+        at: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<Repair>>> {
+        Destination::repair(self, target, apply, at).boxed()
+    }
+
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>> {
         Destination::commit(self, target, commit).boxed()
+    }
+
+    fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>> {
+        Destination::visible(self, target).boxed()
+    }
+
+    fn audit<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Audit>> {
+        Destination::audit(self, target).boxed()
+    }
+
+    fn open_file<'a>(
+        &'a self,
+        target: &'a str,
+        path: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Box<dyn FileReader>>>> {
+        Destination::open_file(self, target, path).boxed()
     }
 }
 

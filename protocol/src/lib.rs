@@ -34,6 +34,7 @@
 mod bytesize;
 mod catalog;
 mod commit;
+mod committed;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod destination;
@@ -43,6 +44,7 @@ mod erased;
 mod error;
 mod file;
 mod period;
+mod receipt;
 mod secret;
 mod source;
 mod state;
@@ -53,7 +55,8 @@ pub use catalog::{
     UnfitPolicy, WriteMode,
 };
 pub use commit::{Commit, CommitId, Head, StagedFile, SyncId, Totals};
-pub use destination::{Destination, Prepared, Stage, StagedWriter};
+pub use committed::{Audit, CommittedFile, FileReader};
+pub use destination::{Destination, Prepared, Repair, Stage, StagedWriter};
 pub use drift::{Change, reconcile};
 pub use emitter::{Adjustment, Emitter, Event, Outlet};
 pub use erased::{
@@ -63,8 +66,9 @@ pub use erased::{
 pub use error::{Error, ErrorKind, Result};
 pub use file::{Compression, FileOptions, FolderBy, FolderGrain};
 pub use period::Period;
+pub use receipt::{Digest, Receipt, WrittenReceipt};
 pub use secret::Secret;
-pub use source::{Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
+pub use source::{Covered, Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
 
 /// What most connectors need: `use protocol::prelude::*;`.

@@ -49,6 +49,9 @@ pub trait Source: Sized + Send + Sync + 'static {
     /// Divides what is new in one stream since `request.state` into partitions which together cover
     /// it and do not overlap, and says what the state is once all of them are committed.
     ///
+    /// A full refresh takes nothing from the state, but what it reads is not older than what the state
+    /// accounts for: rows that are missing in it are deleted.
+    ///
     /// Called once per stream and sync, for several streams at once; not at all while an earlier
     /// sync is unfinished, whose partitions are read first.
     fn plan(
@@ -78,6 +81,21 @@ pub trait Source: Sized + Send + Sync + 'static {
     fn position(state: &Self::State) -> Option<String> {
         let _ = state;
         None
+    }
+
+    /// Up to which values of its cursor the state accounts for all rows: what `reconcile` finds wrong
+    /// below is wrong, what it finds above comes with a later sync. `None` where that can't be said.
+    fn covered(state: &Self::State) -> Option<Covered> {
+        let _ = state;
+        None
+    }
+
+    /// Whether a sync that ends with this state has read all that was there when it began. Where parts
+    /// of a stream were read at different times, as after a snapshot was lost, what moved between them
+    /// may be missing: the engine then plans again at once, and only after that the sync is over.
+    fn is_settled(state: &Self::State) -> bool {
+        let _ = state;
+        true
     }
 
     /// Reads a state that an older version of this code wrote. The default knows none.
@@ -171,6 +189,18 @@ pub struct Window {
     pub since: Option<String>,
     /// First value not covered; `None` to the end.
     pub until: Option<String>,
+}
+
+/// Values of a cursor whose rows have all been read: no later sync reads a row as it is now that has
+/// one of them. Of cursors that are whole numbers, dates or timestamps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// The cursor column.
+    pub column: String,
+    /// All smaller values, in the unit of the column's Arrow type; `None` for no value at all.
+    pub below: Option<i64>,
+    /// Whether rows without a value have been read as well.
+    pub nulls: bool,
 }
 
 /// A partition and how large it is thought to be.

@@ -76,6 +76,9 @@ pub struct Staged {
     pub bytes: u64,
     /// Values that were changed because they did not fit.
     pub adjusted: Vec<Adjustment>,
+    /// Rows that the stream's `soft_delete` column calls deleted.
+    #[serde(default)]
+    pub soft_deleted: u64,
 }
 
 impl Staged {
@@ -85,6 +88,7 @@ impl Staged {
         self.done.extend(other.done);
         self.rows += other.rows;
         self.bytes += other.bytes;
+        self.soft_deleted += other.soft_deleted;
         self.adjust(other.adjusted);
     }
 

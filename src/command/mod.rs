@@ -8,12 +8,15 @@ mod document;
 mod init;
 mod plan;
 mod read;
+mod reconcile;
+mod repair;
 mod schema;
 mod session;
 mod spec;
 mod state;
 mod summary;
 mod sync;
+mod verify;
 
 use crate::args::{Global, State, Verb};
 use crate::config::Config;
@@ -61,10 +64,13 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<Answer, Failur
         Verb::Sync(arguments) => sync::run(arguments, context).await,
         Verb::Read(arguments) => signals.or(read::run(arguments, context)).await,
         Verb::Commit(arguments) => signals.after(commit::run(arguments, context)).await,
+        Verb::Reconcile(arguments) => signals.or(reconcile::run(arguments, context)).await,
+        Verb::Verify(arguments) => signals.or(verify::run(arguments, context)).await,
         Verb::State(State::Show(which)) => signals.or(state::show(which, context)).await,
         Verb::State(State::Export(which)) => signals.or(state::export(which, context)).await,
         Verb::State(State::Import(arguments)) => signals.or(state::import(arguments, context)).await,
         Verb::State(State::Reset(arguments)) => signals.or(state::reset(arguments, context)).await,
+        Verb::State(State::Repair(arguments)) => signals.or(repair::run(arguments, context)).await,
         Verb::Init(_) | Verb::Spec(_) | Verb::Schema(_) | Verb::Completions(_) => run_local(verb),
     }
 }

@@ -1,14 +1,16 @@
 //! `tidegate schema`: JSON schemas, for editors and for those who read reports.
 
-use engine::Report;
+use engine::{ReconcileReport, Report, VerifyReport};
 
-use crate::args::Schema;
+use crate::args::{ReportOf, Schema};
 use crate::config::{Registry, schema};
 use crate::output::Answer;
 
 pub(super) fn run(arguments: &Schema) -> Answer {
-    if arguments.report {
-        return Answer::json(&Report::schema());
+    match arguments.report {
+        Some(ReportOf::Sync) => Answer::json(&Report::schema()),
+        Some(ReportOf::Reconcile) => Answer::json(&ReconcileReport::schema()),
+        Some(ReportOf::Verify) => Answer::json(&VerifyReport::schema()),
+        None => Answer::json(&schema(&Registry::built_in())),
     }
-    Answer::json(&schema(&Registry::built_in()))
 }

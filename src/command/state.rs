@@ -20,9 +20,9 @@ use crate::human::{self, Columns};
 use crate::output::{Answer, STRONG, styled};
 
 /// A stream and where its target stands.
-struct Standing {
-    stream: String,
-    target: String,
+pub(super) struct Standing {
+    pub(super) stream: String,
+    pub(super) target: String,
     write: WriteMode,
     head: Head,
 }
@@ -149,7 +149,7 @@ pub(super) async fn reset(arguments: &Reset, context: &Context) -> Result<Answer
 }
 
 /// Where each stream stands, as its destination says.
-async fn standings(session: &Session, patterns: &[String]) -> Result<Vec<Standing>, Error> {
+pub(super) async fn standings(session: &Session, patterns: &[String]) -> Result<Vec<Standing>, Error> {
     let filter = StreamFilter { patterns: patterns.to_vec() };
     let is_plain = session.config.streams.iter().all(|stream| !stream.name.contains('*'));
     // Names without wildcards need no look at the source: it may be down while somebody looks here.
@@ -229,7 +229,7 @@ fn refuse_lost_files(standing: &Standing, entry: &StateEntry) -> Result<(), Erro
 }
 
 /// Lets a person agree. Without one, `--yes` must have been given.
-async fn confirm(context: &Context, yes: bool, warning: &str, verb: &str) -> Result<(), Failure> {
+pub(super) async fn confirm(context: &Context, yes: bool, warning: &str, verb: &str) -> Result<(), Failure> {
     context.output.tell(warning);
     if yes {
         return Ok(());
@@ -313,6 +313,6 @@ fn commit(
     })
 }
 
-fn answer(session: &Session, streams: &[Value], text: &str) -> Answer {
+pub(super) fn answer(session: &Session, streams: &[Value], text: &str) -> Answer {
     Answer::new(text, &json!({ "version": 1, "connection": session.name, "streams": streams }))
 }

@@ -38,6 +38,10 @@ pub(super) fn text(report: &Report) -> String {
         let _ =
             write!(text, "; {} of {} not done", totals.streams_failed, human::counted(of as u64, "stream"));
     }
+    let soft_deleted: u64 = report.streams.iter().filter_map(|stream| stream.soft_deleted).sum();
+    if soft_deleted > 0 {
+        let _ = write!(text, "; {} marked as deleted at the source", human::counted(soft_deleted, "row"));
+    }
     if totals.retries > 0 {
         let _ = write!(text, "; {} made again", human::counted(totals.retries, "attempt"));
     }

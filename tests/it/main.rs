@@ -2,8 +2,10 @@
 
 mod cli;
 mod faults;
+mod reconcile;
 mod support;
 mod sync;
 mod tidy;
 mod torture;
 mod types;
+mod verify;

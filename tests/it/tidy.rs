@@ -154,3 +154,67 @@ fn links_in_documents_lead_somewhere() {
     }
     none("links that lead nowhere", &broken);
 }
+
+/// The table of faults, and the folders that its short names stand for.
+fn faults() -> (String, Vec<(String, String)>) {
+    let text = fs::read_to_string(lab::root().join("tests/FAULTS.md")).expect("there is a table");
+    let short = |line: &str| {
+        let (name, rest) = line.strip_prefix("- `")?.split_once("` is `")?;
+        Some((name.to_owned(), rest.split('`').next()?.to_owned()))
+    };
+    let folders = text.lines().filter_map(short).collect();
+    (text, folders)
+}
+
+#[test]
+fn tests_that_the_table_of_faults_names_exist() {
+    let (text, folders) = faults();
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for test in text.split('`').filter(|words| words.contains(".rs::")) {
+        let (path, name) = test.split_once("::").expect("it was looked for");
+        let short =
+            folders.iter().find_map(|(short, folder)| Some((folder, path.strip_prefix(short.as_str())?)));
+        let path = short.map_or_else(|| path.to_owned(), |(folder, rest)| format!("{folder}{rest}"));
+        let source = fs::read_to_string(lab::root().join(&path)).unwrap_or_default();
+        // Macros make some of them.
+        let is_word = |word: &str| word == name;
+        if !source.split(|c: char| !c.is_alphanumeric() && c != '_').any(is_word) {
+            missing.push(format!("{path}::{name}"));
+        }
+        named += 1;
+    }
+    assert!(named > 100, "the table names {named} tests");
+    none("tests that are named and not there", &missing);
+}
+
+#[test]
+fn the_table_of_faults_adds_up() {
+    const STATES: [&str; 3] = ["yes", "partly", "no"];
+    let (text, _) = faults();
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = text.lines().filter(|line| line.starts_with("| ")).map(cells).collect();
+    let mut wrong = Vec::new();
+    let mut sums = [0; 3];
+    for class in ["K", "P", "N", "D", "S", "E", "V", "L", "M", "G", "Z"] {
+        let is_of = |row: &&Vec<String>| {
+            row[1].strip_prefix(class).is_some_and(|number| number.parse::<u32>().is_ok())
+        };
+        let found = STATES.map(|state| rows.iter().filter(is_of).filter(|row| row[4] == state).count());
+        assert_eq!(found.iter().sum::<usize>(), rows.iter().filter(is_of).count(), "{class}: another word");
+        let told = rows.iter().find(|row| row[1] == class).expect("each class has a sum");
+        let counts = found.map(|count| count.to_string());
+        if told[3..6] != counts {
+            wrong.push(format!("| {class} | {} | {} |", told[2], counts.join(" | ")));
+        }
+        for (sum, count) in sums.iter_mut().zip(found) {
+            *sum += count;
+        }
+    }
+    let told = rows.iter().find(|row| row[1] == "all").expect("there is a sum of all");
+    let counts = sums.map(|count| count.to_string());
+    if told[3..6] != counts {
+        wrong.push(format!("| all | | {} |", counts.join(" | ")));
+    }
+    none("sums that are other ones", &wrong);
+}

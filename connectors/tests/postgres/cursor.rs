@@ -136,7 +136,7 @@ async fn whole_numbers_numerics_and_texts_are_read_up_to_the_greatest_settled_va
 async fn a_table_without_values_is_loaded_once() {
     let database = Cluster::shared().database();
     database.execute("CREATE TABLE t (id int, c int8); INSERT INTO t VALUES (1, NULL)").await;
-    let mut sync = by(&database, "c").await.settled();
+    let mut sync = by(&database, "c").await;
     let (rows, notes) = sync.noted().await.unwrap();
     assert_eq!(rows, ["1"], "{notes:?}");
     assert_eq!(sync.rows().await, NOTHING);

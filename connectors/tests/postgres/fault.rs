@@ -202,6 +202,21 @@ async fn changed_columns_are_named() {
 }
 
 #[tokio::test]
+async fn a_right_that_is_taken_away_after_the_plan_is_no_empty_table() {
+    let database = Cluster::shared().database();
+    database.execute("CREATE TABLE t (id int); INSERT INTO t VALUES (1)").await;
+    let role = database.role("reader", "GRANT SELECT ON t TO {role}");
+    let source = open(&database.url_of(&role), json!({})).await;
+    let mut sync = Sync::full_of(source, "public.t").await;
+    let plan = sync.plan().await.unwrap();
+    database.execute(&format!("REVOKE SELECT ON t FROM \"{}\"", role.name)).await;
+    let error = sync.read_all(&plan).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}");
+    database.execute(&format!("GRANT SELECT ON t TO \"{}\"", role.name)).await;
+    assert_eq!(sync.rows().await, ["1"]);
+}
+
+#[tokio::test]
 async fn what_is_read_is_not_held() {
     let database = Cluster::shared().database();
     database.execute(LARGE).await;

@@ -54,6 +54,7 @@ pub(crate) async fn configured(source: &dyn DynSource, name: &str) -> Configured
         sync_mode: SyncMode::FullRefresh,
         write_mode: WriteMode::Append,
         cursor: None,
+        soft_delete: None,
         lag: None,
         filter: None,
         on_unfit: UnfitPolicy::Error,

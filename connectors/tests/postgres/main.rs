@@ -9,5 +9,6 @@ mod cursor;
 mod fault;
 mod harness;
 mod relation;
+mod seen;
 mod standby;
 mod torture;

@@ -15,6 +15,7 @@ fn stream(fields: Vec<Field>) -> ConfiguredStream {
         sync_mode: SyncMode::FullRefresh,
         write_mode: WriteMode::Append,
         cursor: None,
+        soft_delete: None,
         lag: None,
         filter: None,
         on_unfit: UnfitPolicy::Error,
@@ -28,6 +29,7 @@ fn all_metadata() -> MetadataColumns {
         extracted_at: Some("_at".into()),
         sync_id: Some("_sync".into()),
         row_id: Some("_row".into()),
+        deleted_at: None,
     }
 }
 

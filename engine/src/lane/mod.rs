@@ -1,7 +1,7 @@
 //! Reads partitions of one stream, one after the other, into files. Several lanes work at once.
 
 mod chain;
-mod outlet;
+pub(crate) mod outlet;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::budget::{Budget, Share};
 use crate::conform::Conform;
+use crate::mark;
 use crate::retry::{Attempts, Patience, interrupted};
 use crate::write::{FileSettings, Folders};
 use crate::{Stop, StreamProgress};
@@ -220,6 +221,10 @@ impl Lane {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         let stream = || self.reading.stream.name.clone();
         let (rows, bytes) = (batch.num_rows() as u64, batch.get_array_memory_size() as u64);
+        let soft_deleted = match &self.reading.stream.soft_delete {
+            Some(column) => mark::count(&batch, column),
+            None => 0,
+        };
         let batch = self.reading.conform.apply(&batch).map_err(|error| error.context("stream", stream()))?;
         if rows == 0 {
             return Ok(());
@@ -228,6 +233,7 @@ impl Lane {
             self.chain.write(&self.reading, folder, &part).await?;
         }
         self.chain.count(&self.reading, rows, bytes);
+        self.chain.staged.soft_deleted += soft_deleted;
         Ok(())
     }
 

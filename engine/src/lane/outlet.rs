@@ -1,4 +1,4 @@
-//! The lane's side of an emitter: charges large batches to the budget and waits while there is no room.
+//! The engine's side of an emitter: charges large batches to the budget and waits while there is no room.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use tokio::sync::mpsc;
 
 use crate::budget::{Budget, Charge, Share};
 
-/// An event and the bytes it is charged with until it is written.
-pub(super) struct Parcel {
-    pub(super) event: Event,
-    pub(super) charge: Option<Charge>,
+/// An event and the bytes it is charged with until it is dealt with.
+pub(crate) struct Parcel {
+    pub(crate) event: Event,
+    pub(crate) charge: Option<Charge>,
 }
 
-pub(super) struct LaneOutlet {
+pub(crate) struct LaneOutlet {
     sender: mpsc::Sender<Parcel>,
     budget: Arc<Budget>,
     share: Share,
 }
 
 impl LaneOutlet {
-    pub(super) fn new(sender: mpsc::Sender<Parcel>, budget: Arc<Budget>, share: Share) -> Self {
+    pub(crate) fn new(sender: mpsc::Sender<Parcel>, budget: Arc<Budget>, share: Share) -> Self {
         Self { sender, budget, share }
     }
 

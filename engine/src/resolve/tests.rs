@@ -11,7 +11,10 @@ fn catalog() -> Catalog {
         .primary_key(["id"])
         .cursor("updated_at");
     let strict = Stream {
-        schema: Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)])),
+        schema: Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new("at", DataType::Date32, false),
+        ])),
         ..Stream::new("public.strict")
     };
     let other = Stream::new("audit.log").field("id", DataType::Int64);
@@ -232,4 +235,22 @@ fn the_source_is_asked_for_no_more_than_may_be_needed() {
     assert_eq!(asked(streams, &["b"]).unwrap(), ["a.*", "b"]);
     let error = asked(json!([{"name": "b"}]), &["typo"]).unwrap_err();
     assert_eq!(error.message(), "no configured stream is called \"typo\"");
+}
+
+#[test]
+fn a_soft_delete_column_is_one_that_can_mark_some_rows() {
+    let stream = one(&json!({"name": "public.orders", "soft_delete": "updated_at"}));
+    assert_eq!(stream.soft_delete.as_deref(), Some("updated_at"));
+    for (stream, expected) in [
+        (json!({"name": "public.orders", "soft_delete": "gone"}), "which does not exist"),
+        (json!({"name": "public.orders", "soft_delete": "amount"}), "which is Utf8"),
+        (
+            json!({"name": "public.orders", "soft_delete": "updated_at", "exclude": ["updated_at"]}),
+            "left out",
+        ),
+        (json!({"name": "public.strict", "soft_delete": "at"}), "never NULL"),
+    ] {
+        let (message, _) = refused(&json!([stream]), &[]);
+        assert!(message.contains(expected), "{message}");
+    }
 }

@@ -152,7 +152,8 @@ impl World {
         let state = self.store.head(name).state;
         assert!(state.unfinished.is_none(), "{context}: unfinished after the end");
         let position: Position = serde_json::from_value(state.source.unwrap().value).unwrap();
-        let expected = Position { until: table.rows, rows: table.rows, sum: (0..table.rows).sum() };
+        let expected =
+            Position { until: table.rows, rows: table.rows, sum: (0..table.rows).sum(), unsettled: false };
         assert_eq!(position, expected, "{context}: what was learned of {name}");
     }
 

@@ -3,9 +3,11 @@
 //! A destination offers a [`DestinationFixture`], which opens instances on one place, as different
 //! processes would, and tells what a reader sees there. The suite plays the engine and the crashes.
 
+mod claims;
 mod commits;
 mod crashes;
 mod process;
+mod readback;
 mod stages;
 mod targets;
 mod writes;
@@ -42,6 +44,8 @@ pub async fn destination<F: DestinationFixture>(fixture: &F) {
     stages(fixture).await;
     commits(fixture).await;
     writes(fixture).await;
+    readback(fixture).await;
+    claims(fixture).await;
     targets(fixture).await;
     crashes(fixture).await;
 }
@@ -95,6 +99,27 @@ pub async fn writes<F: DestinationFixture>(fixture: &F) {
     writes::an_overwrite_that_was_given_up_is_never_seen(fixture).await;
     writes::appends_follow_an_overwrite(fixture).await;
     writes::a_changed_write_mode_loses_and_doubles_nothing(fixture).await;
+}
+
+/// Reading back: which files are visible, and what is in them.
+///
+/// # Panics
+///
+/// At the first fact that does not hold, naming it.
+pub async fn readback<F: DestinationFixture>(fixture: &F) {
+    readback::visible_files_are_those_of_the_commits(fixture).await;
+    readback::visible_files_can_be_read_by_ranges(fixture).await;
+}
+
+/// Claims and repairs: processes that meet others, and targets that have lost nothing.
+///
+/// # Panics
+///
+/// At the first fact that does not hold, naming it.
+pub async fn claims<F: DestinationFixture>(fixture: &F) {
+    claims::who_claims_commits_as_often_as_it_likes(fixture).await;
+    claims::of_two_that_claim_one_commits(fixture).await;
+    claims::what_has_lost_nothing_is_not_repaired(fixture).await;
 }
 
 /// Targets: owners, schemas and names.

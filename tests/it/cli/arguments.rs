@@ -5,8 +5,20 @@ use std::time::Instant;
 
 use super::run::Place;
 
-const VERBS: [&str; 11] =
-    ["init", "check", "discover", "plan", "sync", "read", "commit", "state", "spec", "schema", "completions"];
+const VERBS: [&str; 12] = [
+    "init",
+    "check",
+    "discover",
+    "plan",
+    "sync",
+    "read",
+    "commit",
+    "reconcile",
+    "state",
+    "spec",
+    "schema",
+    "completions",
+];
 
 #[test]
 fn help_lists_every_verb_with_examples_and_exit_codes() {

@@ -77,3 +77,73 @@ async fn commits_that_are_gone_are_no_reason_to_load_everything_again() {
     fs::write(&first, kept).unwrap();
     ledger.recovers().await;
 }
+
+#[tokio::test]
+async fn a_commit_that_ends_anywhere_is_never_taken_for_a_fresh_start() {
+    let (mut ledger, path) = committed().await;
+    let right = fs::read(&path).unwrap();
+    for length in (0..right.len()).step_by(64) {
+        fs::write(&path, &right[..length]).unwrap();
+        ledger.fails(65, &["00000002.json"]);
+    }
+    fs::write(&path, right).unwrap();
+    ledger.recovers().await;
+}
+
+#[tokio::test]
+async fn a_commit_of_another_stream_or_time_is_refused() {
+    let (mut ledger, path) = committed().await;
+    ledger
+        .database
+        .execute("CREATE TABLE other (id bigint PRIMARY KEY, updated_at timestamptz DEFAULT now())")
+        .await;
+    let settings = &mut ledger.project.configuration()["connections"]["db_to_lake"];
+    let mine = settings["streams"].clone();
+    settings["streams"] = serde_json::json!([{ "name": "public.other", "cursor": "updated_at" }]);
+    ledger.project.sync();
+    ledger.database.execute("INSERT INTO other VALUES (1)").await;
+    ledger.project.sync();
+    ledger.project.configuration()["connections"]["db_to_lake"]["streams"] = mine;
+    let right = fs::read_to_string(&path).unwrap();
+    let others = ledger.project.path("lake/_tidegate/public.other/manifest/00000002.json");
+    let earlier = path.with_file_name("00000001.json");
+    let without = |field: &str| {
+        let mut document: serde_json::Value = serde_json::from_str(&right).unwrap();
+        document.as_object_mut().unwrap().remove(field).unwrap();
+        document.to_string()
+    };
+    let edited = right.replacen("\"rows\":2", "\"rows\":3", 1);
+    assert_ne!(edited, right);
+    for wrong in [
+        fs::read_to_string(&others).unwrap(),
+        fs::read_to_string(&earlier).unwrap(),
+        without("state"),
+        without("files"),
+        without("parent"),
+        without("checksum"),
+        edited,
+    ] {
+        fs::write(&path, wrong).unwrap();
+        ledger.fails(65, &["00000002.json"]);
+    }
+    fs::write(&path, right).unwrap();
+    ledger.recovers().await;
+}
+
+#[tokio::test]
+async fn a_history_that_was_taken_back_is_no_reason_to_load_rows_again() {
+    let (mut ledger, path) = committed().await;
+    let hint = ledger.project.path("lake/_tidegate/public.ledger/head.json");
+    let (kept, told) = (fs::read(&path).unwrap(), fs::read(&hint).unwrap());
+    // The last commit is gone, and its files are there.
+    fs::remove_file(&path).unwrap();
+    ledger.fails(65, &["00000002.json"]);
+    // As a backup from before it would be, without what it has put beside.
+    fs::remove_file(&hint).unwrap();
+    let ran = ledger.project.run(&["sync"]).exits(78);
+    ran.says("holds files of a later commit than 1").says("restore the commits");
+    assert_eq!(ledger.lake.ids().await.len(), 12);
+    fs::write(&path, kept).unwrap();
+    fs::write(&hint, told).unwrap();
+    ledger.recovers().await;
+}

@@ -2,14 +2,20 @@
 //! code, what is said, and that nothing is lost.
 
 mod answers;
+mod clock;
 mod configuration;
 mod crash;
 mod disk;
+mod limit;
+mod line;
 mod manifest;
 mod refusal;
+mod request;
 mod rivals;
 mod secret;
 mod server;
+mod session;
 mod signals;
 mod source;
 mod store;
+mod works;

@@ -76,9 +76,12 @@ async fn who_commits_second_leaves_with_75_and_nothing_written() {
     lake(&mut ledger, &proxy.before(&bucket).endpoint);
     let slow = ledger.start();
     gate.until_reached();
+    // A process that is stopped is passed by.
+    slow.signal("STOP");
     lake(&mut ledger, &bucket.endpoint);
     let report = ledger.project.sync();
     assert_eq!(report["totals"]["rows_written"], 200);
+    slow.signal("CONT");
     gate.open();
     let ran = slow.wait().exits(75).says("comes too late: another sync has committed");
     let document = ran.json();

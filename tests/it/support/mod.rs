@@ -1,5 +1,6 @@
 //! What several folders of tests share.
 
+mod cable;
 mod lake;
 mod ledger;
 mod process;
@@ -8,6 +9,7 @@ mod proxy;
 mod schema;
 mod until;
 
+pub(crate) use cable::{Break, Cable, Side};
 pub(crate) use lake::{Files, Lake, differences};
 pub(crate) use ledger::Ledger;
 pub(crate) use process::Running;

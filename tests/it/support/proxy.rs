@@ -21,6 +21,14 @@ pub(crate) enum Fate {
     Break,
     /// It is refused with this status and code.
     Refuse(u16, &'static str),
+    /// It takes effect, and is answered with this status and code.
+    Belie(u16, &'static str),
+    /// It does not take effect, and nobody answers.
+    Swallow,
+    /// It takes effect, and nobody answers.
+    Hush,
+    /// It takes effect, and the answer ends in its middle.
+    Truncate,
 }
 
 /// A request, as far as rules look at it.
@@ -35,6 +43,26 @@ impl Request {
     /// Whether it creates a commit.
     pub(crate) fn creates_commit(&self) -> bool {
         self.method == "PUT" && self.target.contains("/manifest/")
+    }
+
+    /// Whether it reads a commit.
+    pub(crate) fn reads_commit(&self) -> bool {
+        self.method == "GET" && self.target.contains("/manifest/0")
+    }
+
+    /// Whether it reads or lists anything.
+    pub(crate) fn reads(&self) -> bool {
+        self.method == "GET"
+    }
+
+    /// Whether it asks for a list.
+    pub(crate) fn lists(&self) -> bool {
+        self.method == "GET" && self.target.contains("list-type=")
+    }
+
+    /// Whether it begins a file.
+    pub(crate) fn begins_file(&self) -> bool {
+        self.method == "POST" && self.target.contains("uploads")
     }
 
     /// Whether it sends a part of a file.
@@ -95,15 +123,25 @@ fn serve(mut client: TcpStream, server: &str, rule: &dyn Fn(&Request) -> Fate) -
     let read = body.len();
     body.resize(length, 0);
     client.read_exact(&mut body[read..])?;
-    if let Fate::Refuse(status, code) = fate {
-        let text =
-            format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>by a test</Message></Error>");
-        let head =
-            format!("HTTP/1.1 {status} Refused\r\nContent-Type: application/xml\r\nConnection: close\r\n");
-        return write!(client, "{head}Content-Length: {}\r\n\r\n{text}", text.len());
+    let answer = match fate {
+        Fate::Refuse(..) | Fate::Swallow => Vec::new(),
+        _ => forwarded(server, &head, &body)?,
+    };
+    match fate {
+        Fate::Pass => client.write_all(&answer),
+        Fate::LoseAnswer | Fate::Break => Ok(()),
+        Fate::Refuse(status, code) | Fate::Belie(status, code) => refuse(&mut client, status, code),
+        // Until he who waits has had enough.
+        Fate::Swallow | Fate::Hush => client.read(&mut [0; 1]).map(drop),
+        Fate::Truncate => client.write_all(&answer[..answer.len() - answer.len().min(9)]),
     }
-    let answer = forwarded(server, &head, &body)?;
-    if fate == Fate::LoseAnswer { Ok(()) } else { client.write_all(&answer) }
+}
+
+fn refuse(client: &mut TcpStream, status: u16, code: &str) -> io::Result<()> {
+    let text =
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>by a test</Message></Error>");
+    let head = format!("HTTP/1.1 {status} Refused\r\nContent-Type: application/xml\r\nConnection: close\r\n");
+    write!(client, "{head}Content-Length: {}\r\n\r\n{text}", text.len())
 }
 
 /// The head of a request, and what came with it of the body.

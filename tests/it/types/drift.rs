@@ -140,3 +140,44 @@ async fn a_renamed_column_is_a_new_one_and_labels_are_no_change() {
     let expected = [["1", "x", "NULL", "sad"], ["2", "NULL", "x", "new, \"one\""]];
     assert_eq!(rows(&project, "n, a, b, m"), texts(&expected));
 }
+
+#[tokio::test]
+async fn a_view_that_is_defined_anew_is_read_as_it_is_now() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE DOMAIN price AS numeric(6,2); CREATE TABLE base (n int, a text, p price); \
+             INSERT INTO base VALUES (1, 'x', 1.5); CREATE VIEW t AS SELECT n, a FROM base",
+        )
+        .await;
+    let project = project(&database, "evolve");
+    project.sync();
+    // A column more, and one whose name differs in nothing but its case.
+    database.execute("DROP VIEW t; CREATE VIEW t AS SELECT n, a AS \"A\", p FROM base").await;
+    changes(
+        &project.sync(),
+        &json!([
+            { "change": "removed", "column": "a" },
+            { "change": "added", "column": "A", "to": "Utf8" },
+            { "change": "added", "column": "p", "to": "Decimal128(6, 2)" },
+        ]),
+    );
+    // A domain can't be retyped, only replaced.
+    database
+        .execute(
+            "DROP VIEW t; CREATE DOMAIN dear AS numeric(10,2); ALTER TABLE base ALTER p TYPE dear; \
+             CREATE VIEW t AS SELECT n, a AS \"A\", p FROM base",
+        )
+        .await;
+    changes(
+        &project.sync(),
+        &json!([
+            { "change": "removed", "column": "a" },
+            { "change": "widened", "column": "p", "from": "Decimal128(6, 2)", "to": "Decimal128(10, 2)" },
+        ]),
+    );
+    assert_eq!(rows(&project, "n, p"), texts(&[["1", "1.50"], ["1", "1.50"], ["1", "NULL"]]));
+    database.execute("DROP VIEW t; CREATE VIEW t AS SELECT n, a AS \"A\", now() AS p FROM base").await;
+    let ran = project.run(&["sync"]).exits(65);
+    ran.says("\"p\"");
+}

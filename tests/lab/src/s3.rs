@@ -42,7 +42,7 @@ pub struct Bucket {
     pub region: String,
     pub access_key: String,
     pub secret_key: String,
-    _server: Arc<Server>,
+    server: Arc<Server>,
 }
 
 impl S3 {
@@ -82,7 +82,7 @@ impl S3 {
         assert!(matches!(answer, Some((201, _))), "no bucket: {answer:?}\n{}", self.server.process.log());
         let Key { access_key, secret_key } = self.server.writer.clone();
         let (region, server) = ("us-east-1".to_owned(), Arc::clone(&self.server));
-        Bucket { endpoint: self.endpoint(), name, region, access_key, secret_key, _server: server }
+        Bucket { endpoint: self.endpoint(), name, region, access_key, secret_key, server }
     }
 
     /// A key that may list and read every bucket and write to none.
@@ -106,6 +106,24 @@ impl Bucket {
     pub fn with_key(&self, key: &Key) -> Self {
         let Key { access_key, secret_key } = key.clone();
         Self { access_key, secret_key, ..self.clone() }
+    }
+
+    /// How many uploads are neither completed nor aborted: somebody pays for each.
+    pub fn open_uploads(&self) -> usize {
+        // Each is a folder of the file service below.
+        let path = format!("/buckets/{}/.uploads/?limit=10000", self.name);
+        match http::request("GET", self.server.port + 2, &path) {
+            Some((404, _)) => 0,
+            Some((200, body)) => body.matches("\"FullPath\"").count(),
+            answer => panic!("uploads can't be listed: {answer:?}"),
+        }
+    }
+
+    /// Aborts all uploads, as a rule of the bucket does that waits for too short a time.
+    pub fn abort_uploads(&self) {
+        let path = format!("/buckets/{}/.uploads?recursive=true", self.name);
+        let answer = http::request("DELETE", self.server.port + 2, &path);
+        assert!(matches!(answer, Some((204 | 404, _))), "uploads can't be aborted: {answer:?}");
     }
 
     /// `s3://test-…/path`

@@ -21,20 +21,19 @@ pub(super) async fn check(parquet: &Parquet) -> Result<Vec<String>> {
     let key = target.layout.file(&path);
     let tried = walk(store, &target, path).await;
     let removed = store.remove(vec![key]).await;
-    let Target { layout, run, .. } = target;
-    drop(run);
-    let cleaned = store.remove_traces(&layout, before).await;
+    let released = store.release(&target.layout, &target.run, |_| false).await;
+    let cleaned = store.remove_traces(&target.layout, before).await;
     // What failed first says more.
     tried.map_err(named)?;
-    removed.and(cleaned).map_err(|error| named(("removing", error)))?;
+    removed.and(released).and(cleaned).map_err(|error| named(("removing", error)))?;
     let mut lines = vec![
         format!("{}: a file was staged, committed, read and removed", store.place("").trim_end_matches('/')),
         "two commits with one number are kept apart".to_owned(),
     ];
     if matches!(**store, Store::Objects(_)) {
         lines.push(
-            "uploads of a crashed sync cost money until they are aborted: give the bucket a rule that aborts \
-             incomplete uploads after 7 days, not earlier"
+            "a rule of the bucket that aborts incomplete uploads must wait for 7 days or more; none is needed \
+             for what crashed syncs leave, which later ones remove"
                 .to_owned(),
         );
     }
@@ -59,13 +58,14 @@ async fn walk(store: &Store, target: &Target, path: String) -> Result<(), (Step,
     let walked = commit(store, layout, &file).await;
     if walked.is_err() {
         // What failed is what the person must know; this may fail for the same reason.
-        let _ = store.discard(layout, &[file]).await;
+        let _ = store.discard(layout, std::slice::from_ref(&file)).await;
     }
+    target.run.ended(&[file]);
     walked
 }
 
 async fn stage(store: &Store, target: &Target, path: String) -> Result<StagedFile> {
-    let mut writer = store.stage(&target.layout, &target.run, path).await?;
+    let mut writer = store.stage(&target.layout, &target.run, path, 1).await?;
     writer.write(Bytes::from_static(CONTENT)).await?;
     writer.finish().await
 }

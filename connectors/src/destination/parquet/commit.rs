@@ -15,16 +15,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{Commit, Error, Head, Result, StagedFile, Totals, WriteMode};
 
-use super::layout::checked;
-use super::manifest::{FORMAT, Manifest, Parent, Void, Voids};
+use super::layout::{Layout, checked};
+use super::manifest::{FORMAT, Manifest, Void, Voids};
 use super::store::{Creation, Freshness, Store};
 use super::target::{Known, Target};
-use super::{forward, head};
+use super::{checkpoint, forward, head};
 
 /// Attempts to create a manifest whose fate is unknown.
 const ATTEMPTS: u32 = 4;
 /// Program and version, as a manifest names them.
-const WRITTEN_BY: &str = concat!("tidegate ", env!("CARGO_PKG_VERSION"));
+pub(super) const WRITTEN_BY: &str = concat!("tidegate ", env!("CARGO_PKG_VERSION"));
 
 /// Who has the number that a commit was to have.
 enum Created {
@@ -39,7 +39,7 @@ impl Created {
 }
 
 /// What became of a manifest that was sent.
-enum Fate {
+pub(super) enum Fate {
     Created,
     /// There is one of that number, this or another.
     Found(Box<Manifest>),
@@ -72,6 +72,7 @@ pub(super) async fn commit(store: &Store, target: &Target, commit: &Commit) -> R
 /// Creates the manifest that follows `known`, or finds it created.
 async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) -> Result<Created> {
     let layout = &target.layout;
+    target.refuse_overtaken(&commit.files)?;
     let adopted = match store.adopt(layout, commit.sequence, commit.files.clone()).await {
         Ok(adopted) => adopted,
         // A commit that was cancelled halfway may stand, and its files be where it put them.
@@ -85,7 +86,7 @@ async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) 
     let mut manifest = next(store, target, commit, adopted, known.head.as_deref()).await?;
     let document = manifest.seal()?;
     target.doubt(&commit.files);
-    let fate = settle_creation(store, target, commit, document).await?;
+    let fate = settle_creation(store, layout, commit.sequence, document).await?;
     target.resolve(&commit.files);
     match fate {
         Fate::Created => Ok(Created::Mine(Box::new(manifest))),
@@ -104,10 +105,14 @@ async fn refuse(store: &Store, target: &Target, files: &[StagedFile], error: Err
 
 /// Carries out a commit that stands.
 async fn finish(store: &Store, target: &Target, manifest: Manifest) -> Result<Head> {
+    target.run.ended(&manifest.files);
     let manifest = Arc::new(manifest);
     target.learn(Known { head: Some(manifest.clone()), finished: false });
     match forward::carry_out(store, &target.layout, &manifest, Freshness::Waiting).await? {
-        forward::Outcome::Finished => target.learn(Known { head: Some(manifest.clone()), finished: true }),
+        forward::Outcome::Finished => {
+            target.learn(Known { head: Some(manifest.clone()), finished: true });
+            checkpoint::write(store, &target.layout, &manifest).await;
+        }
         forward::Outcome::Overtaken => target.forget(),
     }
     Ok(manifest.head())
@@ -137,7 +142,11 @@ async fn give_up(store: &Store, target: &Target, commit: &Commit, winner: &Manif
 
 /// Removes staged files on the way to a failure that says more than what fails here.
 async fn discard(store: &Store, target: &Target, files: &[StagedFile]) {
-    if let Err(error) = store.discard(&target.layout, files).await {
+    let discarded = store.discard(&target.layout, files).await;
+    if discarded.is_ok() {
+        target.run.ended(files);
+    }
+    if let Err(error) = discarded {
         tracing::warn!(
             target_name = target.layout.target,
             error = format!("{error:#}"),
@@ -155,9 +164,13 @@ fn conflict(target: &Target, commit: &Commit) -> Error {
 }
 
 /// Creates the manifest, or finds out what became of it. Fails while that is not known.
-async fn settle_creation(store: &Store, target: &Target, commit: &Commit, document: Bytes) -> Result<Fate> {
-    let layout = &target.layout;
-    let key = layout.manifest(commit.sequence);
+pub(super) async fn settle_creation(
+    store: &Store,
+    layout: &Layout,
+    sequence: u64,
+    document: Bytes,
+) -> Result<Fate> {
+    let key = layout.manifest(sequence);
     let mut attempt = 0;
     loop {
         let result = store.create(&key, document.clone()).await;
@@ -165,7 +178,7 @@ async fn settle_creation(store: &Store, target: &Target, commit: &Commit, docume
             return Ok(Fate::Created);
         }
         // The key exists, or the answer was lost: what is there says whose it is.
-        match (head::find_commit(store, layout, commit.sequence).await, result) {
+        match (head::find_commit(store, layout, sequence).await, result) {
             (Ok(Some(found)), _) => return Ok(Fate::Found(Box::new(found))),
             (Ok(None), Err(error)) if !error.kind().is_retryable() => return Ok(Fate::Refused(error)),
             (Err(_), Err(error)) | (Err(error), Ok(_)) => return Err(error),
@@ -212,7 +225,7 @@ async fn next(
         sequence: commit.sequence,
         id: commit.id,
         sync: commit.sync,
-        parent: head.map(|head| Parent { sequence: head.sequence, sha256: head.checksum.clone() }),
+        parent: head.map(Manifest::as_parent),
         write_mode: commit.write_mode,
         ends_sync: commit.ends_sync,
         files,
@@ -222,6 +235,7 @@ async fn next(
         schema: commit.schema.clone(),
         state: commit.state.clone(),
         totals: head.map(|head| head.totals).unwrap_or_default(),
+        run: Some(target.run.id()).filter(|run| !run.is_nil()),
         written_by: WRITTEN_BY.to_owned(),
         at: commit.at,
         checksum: String::new(),

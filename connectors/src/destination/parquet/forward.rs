@@ -103,10 +103,8 @@ fn gone(store: &Store, layout: &Layout, manifest: &Manifest, lost: &[String]) ->
     ))
     .hint(format!(
         "something removed uploads or staged files that were not older than the commit {}, such as a rule of \
-         the bucket that aborts incomplete uploads: let it wait for 7 days or more; then give the stream a \
-         new `target`, or remove {} and {} to load everything again",
+         the bucket that aborts incomplete uploads: let it wait for 7 days or more; \
+         `tidegate state repair` then reads the rows of that commit again",
         store.place(&layout.manifest(manifest.sequence)),
-        store.place(layout.data()),
-        store.place(&layout.metadata()),
     ))
 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::checkpoint;
 use super::layout::{Layout, manifest_name, manifest_sequence};
 use super::manifest::Manifest;
-use super::store::Store;
+use super::store::{Listing, Store};
 use super::target::Known;
 
 /// Commits that are read at once.
@@ -27,23 +28,41 @@ struct Hint {
 
 /// Finds the last commit. Reads only.
 pub(super) async fn find(store: &Store, layout: &Layout) -> Result<Known> {
+    look(store, layout).await.map(|(known, _)| known)
+}
+
+/// Finds the last commit, and names in the stage folder of an object store: both with one request.
+pub(super) async fn look(store: &Store, layout: &Layout) -> Result<(Known, Vec<String>)> {
     let hint = hint(store, layout).await?;
-    let from = hint.map_or(0, |hint| hint.sequence);
-    let (last, guess) =
-        future::try_join(last_sequence(store, layout, from), with_parent(store, layout, from)).await?;
+    let from = match hint {
+        Some(hint) => hint.sequence,
+        None => checkpoint::last_sequence(store, layout).await?,
+    };
+    let listed = async {
+        let listing = listing(store, layout, from).await?;
+        last_of(store, layout, from, &listing.manifests).map(|last| (last, listing.stage))
+    };
+    let ((last, notes), guess) = future::try_join(listed, with_parent(store, layout, from)).await?;
     let head = if last == from { guess } else { with_parent(store, layout, last).await? };
     let finished = match (&head, hint) {
         (Some(head), Some(hint)) => (head.sequence, head.id) == (hint.sequence, hint.id),
         (Some(_), None) => false,
         (None, _) => true,
     };
-    Ok(Known { head: head.map(Arc::new), finished })
+    Ok((Known { head: head.map(Arc::new), finished }, notes))
+}
+
+async fn listing(store: &Store, layout: &Layout, from: u64) -> Result<Listing> {
+    store.listing(layout, &manifest_name(from)).await
 }
 
 /// The number of the last commit, which is `from` or a later one. Fails with `Data` at a gap.
 pub(super) async fn last_sequence(store: &Store, layout: &Layout, from: u64) -> Result<u64> {
-    let after = (from > 0).then(|| manifest_name(from));
-    let names = store.list(&layout.manifests(), after.as_deref()).await?;
+    let listing = listing(store, layout, from).await?;
+    last_of(store, layout, from, &listing.manifests)
+}
+
+fn last_of(store: &Store, layout: &Layout, from: u64, names: &[String]) -> Result<u64> {
     let mut sequences: Vec<u64> = names.iter().filter_map(|name| manifest_sequence(name)).collect();
     sequences.sort_unstable();
     let mut last = from;
@@ -124,7 +143,7 @@ async fn with_parent(store: &Store, layout: &Layout, sequence: u64) -> Result<Op
         async { if sequence == 1 { Ok(None) } else { commit(store, layout, sequence - 1).await.map(Some) } };
     let (last, before) = future::try_join(commit(store, layout, sequence), before).await?;
     if let Some(before) = before {
-        last.follows(&before, &store.place(&layout.manifest(sequence)))?;
+        last.follows(&before.as_parent(), &store.place(&layout.manifest(sequence)))?;
     }
     Ok(Some(last))
 }

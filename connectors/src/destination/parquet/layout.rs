@@ -3,8 +3,9 @@
 //! ```text
 //! <target>/[created_at_day=2026-11-22/]<sequence>-<random>.parquet    what readers see
 //! _tidegate/<target>/manifest/<sequence>.json                         the commits
+//! _tidegate/<target>/checkpoint/<sequence>.json                       what is visible, every hundred commits
 //! _tidegate/<target>/head.json                                        a hint where the last one is
-//! _tidegate/<target>/stage/                                           files not yet visible
+//! _tidegate/<target>/stage/                                           files not yet visible, or notes of them
 //! ```
 //!
 //! A key is such a path, relative to the URL, with `/` between its segments.
@@ -20,7 +21,7 @@ const METADATA: &str = "_tidegate";
 const LONGEST_SEGMENT: usize = 255;
 
 /// The keys of one target.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Layout {
     /// The target as it is configured.
     pub(super) target: String,
@@ -69,14 +70,30 @@ impl Layout {
         format!("{METADATA}/{}/manifest/{}", self.segment, manifest_name(sequence))
     }
 
+    /// Folder of the checkpoints.
+    pub(super) fn checkpoints(&self) -> String {
+        format!("{METADATA}/{}/checkpoint", self.segment)
+    }
+
+    /// Key of the checkpoint of one commit.
+    pub(super) fn checkpoint(&self, sequence: u64) -> String {
+        format!("{METADATA}/{}/checkpoint/{}", self.segment, manifest_name(sequence))
+    }
+
     /// Key of the hint.
     pub(super) fn head(&self) -> String {
         format!("{METADATA}/{}/head.json", self.segment)
     }
 
-    /// Folder of the files that are not visible yet, where the store has no better place for them.
+    /// Folder of what is not committed: the files themselves in a directory, notes about uploads in an
+    /// object store.
     pub(super) fn stage(&self) -> String {
         format!("{METADATA}/{}/stage", self.segment)
+    }
+
+    /// Key of something in that folder.
+    pub(super) fn staged(&self, name: &str) -> String {
+        format!("{METADATA}/{}/stage/{name}", self.segment)
     }
 }
 
@@ -109,6 +126,11 @@ pub(super) fn new_file(folder: Option<&str>, sequence: u64) -> Result<String> {
         .hint("put files into `folders` by another column"));
     }
     Ok(format!("{folder}/{name}"))
+}
+
+/// What the names of files that were begun for that commit, or a later one, sort behind.
+pub(super) fn first_file(sequence: u64) -> String {
+    format!("{sequence:08}-")
 }
 
 /// Whether [`new_file`] makes such paths.

@@ -4,11 +4,13 @@
 //! before: a changed byte and a changed history are both seen.
 
 use arrow_schema::SchemaRef;
-use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use protocol::{CommitId, Error, Head, Result, StagedFile, StreamState, SyncId, Totals, WriteMode};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::seal::{seal, unseal};
 
 /// Version of the document. Fields may be added without raising it; a changed meaning raises it.
 pub(super) const FORMAT: u32 = 1;
@@ -43,6 +45,9 @@ pub(super) struct Manifest {
     pub(super) state: StreamState,
     /// What is visible after this commit.
     pub(super) totals: Totals,
+    /// What the process that made it called itself in its notes; `None` where it staged nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<Uuid>,
     /// Program and version.
     pub(super) written_by: String,
     pub(super) at: DateTime<Utc>,
@@ -98,12 +103,14 @@ impl Manifest {
 
     /// Sets the checksum and returns the document.
     pub(super) fn seal(&mut self) -> Result<Bytes> {
-        let mut document = serde_json::to_vec(self)
-            .map_err(|error| Error::internal("a manifest does not serialise").with_source(error))?;
-        self.checksum = sha256(&document);
-        document.pop();
-        document.extend_from_slice(seal(&self.checksum).as_bytes());
-        Ok(document.into())
+        let (document, checksum) = seal(self)?;
+        self.checksum = checksum;
+        Ok(document)
+    }
+
+    /// What the next commit says of this one.
+    pub(super) fn as_parent(&self) -> Parent {
+        Parent { sequence: self.sequence, sha256: self.checksum.clone() }
     }
 
     /// Reads the document at `place`, which must be commit `sequence` of `target`.
@@ -137,9 +144,8 @@ impl Manifest {
     }
 
     /// Fails when `before` is not the commit that this one was made after.
-    pub(super) fn follows(&self, before: &Self, place: &str) -> Result<()> {
-        let expected = Parent { sequence: before.sequence, sha256: before.checksum.clone() };
-        if self.parent.as_ref() == Some(&expected) {
+    pub(super) fn follows(&self, before: &Parent, place: &str) -> Result<()> {
+        if self.parent.as_ref() == Some(before) {
             return Ok(());
         }
         Err(Error::data(format!("{place} was not made after the commit that stands before it")).hint(
@@ -155,37 +161,16 @@ struct Version {
     format: u32,
 }
 
-/// The end of a document with that checksum, in place of its closing brace.
-fn seal(checksum: &str) -> String {
-    format!(",\"checksum\":\"{checksum}\"}}")
-}
-
-/// The checksum at the end of a document, where it fits.
-fn unseal(document: &[u8]) -> Option<String> {
-    let document = document.trim_ascii_end();
-    let (body, end) = document.split_at_checked(document.len().checked_sub(seal(&sha256(b"")).len())?)?;
-    let checksum = sha256(&[body, b"}"].concat());
-    (end == seal(&checksum).as_bytes()).then_some(checksum)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    let mut hex = String::with_capacity(64);
-    for byte in digest(&SHA256, bytes).as_ref() {
-        write!(hex, "{byte:02x}").expect("a String takes all that is written to it");
-    }
-    hex
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;
 
     use arrow_schema::{DataType, Field, Schema, TimeUnit};
-    use protocol::{ErrorKind, Versioned};
+    use protocol::{Digest, ErrorKind, Receipt, Versioned};
     use serde_json::json;
 
+    use super::super::seal::sha256;
     use super::*;
 
     pub(in super::super) fn manifest() -> Manifest {
@@ -200,6 +185,12 @@ pub(super) mod tests {
             rows: 3,
             bytes: 1234,
             placement: json!({ "upload": "u", "parts": ["\"etag\""] }),
+            receipt: Some(Receipt {
+                version: Receipt::VERSION,
+                content: Digest::new(u128::MAX),
+                encoded: Digest::new(1),
+                written: None,
+            }),
         }];
         totals.add(&files);
         Manifest {
@@ -226,6 +217,7 @@ pub(super) mod tests {
                 unfinished: None,
             },
             totals,
+            run: None,
             written_by: "tidegate 0.1.0".into(),
             at: "2026-11-22T10:00:00.000001Z".parse().unwrap(),
             checksum: String::new(),
@@ -286,18 +278,18 @@ pub(super) mod tests {
         before.sequence = 6;
         before.seal().unwrap();
         let mut after = manifest();
-        after.parent = Some(Parent { sequence: 6, sha256: before.checksum.clone() });
-        assert!(after.follows(&before, "m.json").is_ok());
+        after.parent = Some(before.as_parent());
+        assert!(after.follows(&before.as_parent(), "m.json").is_ok());
         before.ends_sync = false;
         before.seal().unwrap();
-        assert_eq!(after.follows(&before, "m.json").unwrap_err().kind(), ErrorKind::Data);
+        assert_eq!(after.follows(&before.as_parent(), "m.json").unwrap_err().kind(), ErrorKind::Data);
     }
 
     #[test]
     fn reads_what_format_1_looked_like() {
         let document = include_bytes!("fixtures/manifest-1.json");
         let manifest = Manifest::read(document, "public.orders", 3, "m.json").unwrap();
-        assert_eq!(manifest.totals, Totals { files: 2, rows: 30, bytes: 4321 });
+        assert_eq!(manifest.totals, Totals { files: 2, rows: 30, bytes: 4321, content: None });
         assert_eq!(manifest.schema.fields().len(), 12);
         assert_eq!(manifest.schema.field(1).data_type(), &DataType::Decimal128(18, 4));
         assert_eq!(manifest.schema.field(0).metadata()["ARROW:extension:name"], "arrow.uuid");

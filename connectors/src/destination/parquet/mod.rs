@@ -5,15 +5,23 @@
 //! layout and what readers can rely on.
 
 mod check;
+mod checkpoint;
+mod claim;
+mod clean;
 mod commit;
 mod config;
 mod error;
+mod fence;
 mod forward;
 mod head;
+mod holder;
 mod layout;
 mod manifest;
 mod prepare;
 mod probe;
+mod readback;
+mod repair;
+mod seal;
 mod stage;
 mod store;
 mod target;
@@ -24,11 +32,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_schema::SchemaRef;
-use protocol::{Commit, ConfiguredStream, Destination, FileOptions, Head, Prepared, Result};
+use chrono::{DateTime, Utc};
+use protocol::{
+    Audit, Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared,
+    Repair, Result,
+};
 use tokio::sync::OnceCell;
 
 pub use config::Config;
-use layout::Layout;
+use layout::{Layout, checked};
 use store::Store;
 use target::Target;
 
@@ -80,5 +92,21 @@ impl Destination for Parquet {
 
     async fn commit(&self, target: &str, commit: &Commit) -> Result<Head> {
         commit::commit(&self.store, self.target(target)?.as_ref(), commit).await
+    }
+
+    async fn repair(&self, target: &str, apply: bool, at: DateTime<Utc>) -> Result<Option<Repair>> {
+        repair::repair(&self.store, self.target(target)?.as_ref(), apply, at).await
+    }
+
+    async fn visible(&self, target: &str) -> Result<Vec<CommittedFile>> {
+        readback::visible(&self.store, &Layout::new(target)?).await
+    }
+
+    async fn audit(&self, target: &str) -> Result<Audit> {
+        readback::audit(&self.store, &Layout::new(target)?).await
+    }
+
+    async fn open_file(&self, target: &str, path: &str) -> Result<Option<Box<dyn FileReader>>> {
+        self.store.open_file(&Layout::new(target)?.file(checked(path)?)).await
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use protocol::{Change, ConfiguredStream, Error, Prepared, Result, StreamState, WriteMode, reconcile};
 
-use super::layout::is_file;
+use super::layout::{first_file, is_file};
 use super::stage::ParquetStage;
 use super::store::{Store, Sweep};
 use super::target::{Known, Target};
-use super::{Parquet, forward, head, probe};
+use super::{Parquet, clean, forward, head, probe};
 
 pub(super) async fn prepare(
     parquet: &Parquet,
@@ -18,15 +18,18 @@ pub(super) async fn prepare(
 ) -> Result<Prepared> {
     let target = parquet.target(&stream.target)?;
     let store = &parquet.store;
-    let known = head::find(store, &target.layout).await?;
+    let (known, notes) = head::look(store, &target.layout).await?;
     known.check_owner(&stream.connection)?;
     let known = forward::settle(store, &target, known).await?;
     known.check_owner(&stream.connection)?;
-    if known.head.is_none() {
+    if known.head.is_some() {
+        refuse_later_files(store, &target, &known).await?;
+    } else {
         refuse_leftovers(store, &target).await?;
         parquet.proven.get_or_try_init(|| probe::conditional_create(store, &target.layout)).await?;
     }
-    if let Err(error) = sweep(store, &target, &known).await {
+    let swept = sweep(store, &target, &known).await;
+    if let Err(error) = swept.and(clean::clean(store, &target, &known, &notes).await) {
         tracing::warn!(
             target_name = stream.target,
             error = format!("{error:#}"),
@@ -35,7 +38,13 @@ pub(super) async fn prepare(
     }
     let (schema, changes) = join_schemas(&known, stream, schema)?;
     let head = known.head();
-    let stage = ParquetStage { store: Arc::clone(store), target, options: parquet.options.clone() };
+    let stage = ParquetStage {
+        store: Arc::clone(store),
+        target,
+        options: parquet.options.clone(),
+        connection: stream.connection.clone(),
+        schema: schema.clone(),
+    };
     Ok(Prepared { head, stage: Box::new(stage), schema, changes })
 }
 
@@ -49,6 +58,22 @@ async fn refuse_leftovers(store: &Store, target: &Target) -> Result<()> {
     let (data, metadata) = (store.place(layout.data()), store.place(&layout.metadata()));
     Err(Error::config(format!("{data} holds files of tidegate, but the commits in {metadata} are gone"))
         .hint("restore the commits, or remove the files to load everything again"))
+}
+
+/// Where visible files were begun after the last commit, an older state of the commits was put back:
+/// to go on from there would double their rows. Files in folders are not looked at.
+async fn refuse_later_files(store: &Store, target: &Target, known: &Known) -> Result<()> {
+    let (layout, last) = (&target.layout, known.sequence());
+    let is_later = store.any_file_after(layout.data(), &first_file(last + 1)).await?;
+    // Or somebody has committed since.
+    if !is_later || head::last_sequence(store, layout, last).await? > last {
+        return Ok(());
+    }
+    let (data, manifests) = (store.place(layout.data()), store.place(&layout.manifests()));
+    Err(Error::config(format!(
+        "{data} holds files of a later commit than {last}, the last one in {manifests}"
+    ))
+    .hint("restore the commits, or give the stream a new `target` to load everything again"))
 }
 
 async fn sweep(store: &Store, target: &Target, known: &Known) -> Result<()> {

@@ -1,10 +1,13 @@
 //! What one process knows of one target, between its calls.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{Error, Head, Result, StagedFile};
+use protocol::{Error, ErrorKind, Head, Result, StagedFile};
+use tokio::sync::Mutex as AsyncMutex;
 
+use super::claim::Claim;
 use super::layout::Layout;
 use super::manifest::Manifest;
 use super::store::Run;
@@ -15,8 +18,14 @@ pub(super) struct Target {
     /// Where this process stages its files.
     pub(super) run: Run,
     known: Mutex<Option<Known>>,
+    /// The last commit that this process knows to be another's.
+    overtaken: AtomicU64,
     /// Paths of files whose commit had no answer.
     in_doubt: Mutex<HashSet<String>>,
+    /// Whether this sync has made sure that no other is at work.
+    pub(super) claim: AsyncMutex<Claim>,
+    /// Whether others left something that may be garbage after the next commit.
+    pub(super) others: AtomicBool,
 }
 
 /// The last commit, as far as this process knows: another may have made one since.
@@ -58,7 +67,10 @@ impl Target {
             layout: Layout::new(name)?,
             run: Run::default(),
             known: Mutex::default(),
+            overtaken: AtomicU64::default(),
             in_doubt: Mutex::default(),
+            claim: AsyncMutex::default(),
+            others: AtomicBool::default(),
         })
     }
 
@@ -67,6 +79,9 @@ impl Target {
     }
 
     pub(super) fn learn(&self, known: Known) {
+        if let Some(head) = known.head.as_ref().filter(|head| head.run != Some(self.run.id())) {
+            self.overtaken.fetch_max(head.sequence, Ordering::Relaxed);
+        }
         *locked(&self.known) = Some(known);
     }
 
@@ -78,6 +93,21 @@ impl Target {
     /// The commit that a file begun now can be part of at the earliest.
     pub(super) fn next_sequence(&self) -> u64 {
         locked(&self.known).as_ref().map_or(0, Known::sequence) + 1
+    }
+
+    /// Fails with `Stale` where another process has committed since one of the files was begun: it may
+    /// have removed it.
+    pub(super) fn refuse_overtaken(&self, files: &[StagedFile]) -> Result<()> {
+        let last = self.overtaken.load(Ordering::Relaxed);
+        let lost = |file: &&StagedFile| self.run.sequence(&file.path).is_some_and(|first| first <= last);
+        match files.iter().find(lost) {
+            Some(file) => Err(Error::new(
+                ErrorKind::Stale,
+                format!("another process has committed since file {:?} was staged", file.path),
+            )
+            .hint("its rows are read again")),
+            None => Ok(()),
+        }
     }
 
     /// Notes that a commit of `files` was sent.
@@ -95,7 +125,12 @@ impl Target {
 
     /// Whether a commit of the file was sent and has no answer.
     pub(super) fn is_in_doubt(&self, file: &StagedFile) -> bool {
-        locked(&self.in_doubt).contains(&file.path)
+        self.is_doubted(&file.path)
+    }
+
+    /// Whether a commit of the file with that path was sent and has no answer.
+    pub(super) fn is_doubted(&self, path: &str) -> bool {
+        locked(&self.in_doubt).contains(path)
     }
 }
 

@@ -56,7 +56,8 @@ pub struct Config {
     pub statement_timeout: Period,
     /// Longest time to wait for a table that someone has locked; 0 for any.
     pub lock_timeout: Period,
-    /// How long a connection may be silent before it is probed; 0 never probes.
+    /// How long a connection may be silent before it is probed, by TCP and by asking the server whether it
+    /// is at work for us; 0 never probes.
     pub keepalive: Period,
     /// A replica that rows are read from. The server itself is then asked only which transactions
     /// are running.

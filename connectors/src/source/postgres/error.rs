@@ -22,7 +22,7 @@ pub(crate) fn failed(what: impl AsRef<str>, error: &tokio_postgres::Error) -> Er
         return broken(what, cause);
     }
     if error.is_closed() {
-        return Error::transient(format!("{what}: the server closed the connection"));
+        return Error::transient(format!("{what}: the connection was lost"));
     }
     // The driver keeps its kind to itself, but for its text.
     let because = cause.map_or_else(|| error.to_string(), ToString::to_string);

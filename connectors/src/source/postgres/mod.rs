@@ -27,7 +27,9 @@ mod xids;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use protocol::{Catalog, ConfiguredStream, Emitter, Plan, PlanRequest, Result, Source, StreamFilter};
+use protocol::{
+    Catalog, ConfiguredStream, Covered, Emitter, Plan, PlanRequest, Result, Source, StreamFilter,
+};
 
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
 pub(crate) use identifier::quote_identifier;
@@ -102,6 +104,10 @@ impl Source for Postgres {
 
     fn position(state: &State) -> Option<String> {
         state.position()
+    }
+
+    fn covered(state: &State) -> Option<Covered> {
+        state.covered()
     }
 
     fn migrate(_: u32, value: serde_json::Value) -> Result<State> {

@@ -1,7 +1,7 @@
 //! Where a stream stands between two syncs.
 
 use chrono::{DateTime, Datelike, Duration};
-use protocol::ConfiguredStream;
+use protocol::{ConfiguredStream, Covered};
 use serde::{Deserialize, Serialize};
 
 use super::barrier::Mark;
@@ -79,6 +79,26 @@ impl State {
             return Some(cursor.kind.shown(until));
         }
         if cursor.kind.is_time() { cursor.settled.map(shown_instant) } else { cursor.greatest.clone() }
+    }
+
+    /// Up to which values of the cursor everything was read. Only the server can compare text and
+    /// numbers of any length.
+    pub(super) fn covered(&self) -> Option<Covered> {
+        const DAY: i64 = 86_400_000_000;
+        let cursor = self.cursor.as_ref()?;
+        let below = match (cursor.since(), cursor.kind) {
+            (None, _) => None,
+            (Some(Bound::Micros(micros)), CursorKind::Date) => Some(micros.div_euclid(DAY)),
+            (Some(Bound::Micros(micros)), _) => Some(micros),
+            // Windows of numbers end with the greatest.
+            (Some(Bound::Value(value)), CursorKind::Integer) => {
+                Some(value.parse::<i64>().ok()?.saturating_add(1))
+            }
+            (Some(Bound::Value(_)), _) => return None,
+        };
+        // Where it is known what was seen, rows without a value are looked for each time.
+        let nulls = cursor.loaded && cursor.seen.is_none();
+        Some(Covered { column: cursor.column.clone(), below, nulls })
     }
 }
 
@@ -287,6 +307,31 @@ mod tests {
         assert_eq!(position(&cursor), None);
         cursor.loaded = true;
         assert_eq!(position(&cursor).as_deref(), Some("223"));
+    }
+
+    #[test]
+    fn a_state_accounts_for_what_no_later_window_looks_at() {
+        let identity = Identity { system: None, timeline: None, database: 1, relation: 2 };
+        let state = |kind, until, seen: Option<Option<Bound>>| {
+            let mut cursor = serde_json::json!({
+                "column": "at", "kind": kind, "identity": identity, "until": until, "loaded": true
+            });
+            if let Some(since) = seen {
+                cursor["seen"] = serde_json::json!({ "since": since, "xmin": 3, "xmax": 4 });
+            }
+            let cursor = serde_json::from_value(cursor).unwrap();
+            State { cursor: Some(cursor), is_full: false }.covered()
+        };
+        let covered = |below, nulls| Some(Covered { column: "at".into(), below, nulls });
+        let (noon, seven) = (Some(Bound::Micros(NOON)), Some(Bound::Value("7".into())));
+        assert_eq!(state(CursorKind::Timestamptz, noon.clone(), None), covered(Some(NOON), true));
+        assert_eq!(state(CursorKind::Date, noon.clone(), None), covered(Some(20_779), true));
+        assert_eq!(state(CursorKind::Integer, seven.clone(), None), covered(Some(8), true));
+        assert_eq!(state(CursorKind::Text, seven.clone(), None), None);
+        assert_eq!(state(CursorKind::Timestamp, None, Some(noon)), covered(Some(NOON), false));
+        assert_eq!(state(CursorKind::Integer, None, Some(seven)), covered(Some(8), false));
+        assert_eq!(state(CursorKind::Timestamptz, None, Some(None)), covered(None, false));
+        assert_eq!(State { cursor: None, is_full: true }.covered(), None);
     }
 
     #[test]

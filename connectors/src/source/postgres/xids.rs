@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn many_seen_ones_are_looked_up_in_a_table() {
-        let xids = |count| (7..7 + count).map(|xid| (3 << 32) + xid).collect::<Xids>();
+        let xids = |count: u64| (7..7 + count).map(|xid| (3 << 32) + xid).collect::<Xids>();
         assert_eq!(since_without((3 << 32) + 5, &Xids::default()), since(5));
         assert_eq!(since_without(5, &xids(2))[2], "xmin <> ALL ('{7,8}'::xid[])");
         assert!(since_without(5, &xids(65))[2].starts_with("xmin NOT IN (SELECT unnest('{7,8,"));

@@ -29,6 +29,7 @@ pub(super) fn named_stream(target: &str, write_mode: WriteMode) -> ConfiguredStr
         sync_mode: SyncMode::FullRefresh,
         write_mode,
         cursor: None,
+        soft_delete: None,
         lag: None,
         filter: None,
         on_unfit: UnfitPolicy::default(),
@@ -120,6 +121,7 @@ impl<D: Destination> Process<D> {
         let file = self.stage(fixture, ids).await;
         let commit = self.commit(vec![file]);
         self.apply(&commit).await.expect("rows can be committed");
+        self.stage.release().await;
     }
 }
 

@@ -114,6 +114,25 @@ impl Cluster {
         self.server.restart("INT");
     }
 
+    /// Stops the server and starts it again with `next` as the number of its next transaction. What was
+    /// written before must be frozen, and the step below half of all numbers.
+    pub fn restart_at(&self, next: u32) {
+        const TRANSACTIONS_A_SEGMENT: u32 = 1 << 20;
+        const SEGMENT_BYTES: usize = 1 << 18;
+        let server = &self.server;
+        server.process.stop("INT");
+        let program = server.binaries.program("pg_resetwal");
+        let data = server.data().display().to_string();
+        server.run(&program, &["-f", "-x", &next.to_string(), &data]);
+        // The fates of the transactions around that number: none is known yet.
+        let segment = format!("pg_xact/{:04X}", next / TRANSACTIONS_A_SEGMENT);
+        if !server.data().join(&segment).exists() {
+            server.process.write(&format!("data/{segment}"), &"\0".repeat(SEGMENT_BYTES));
+        }
+        server.process.restart();
+        assert!(server.process.wait(|| server.is_ready()), "no restart:\n{}", self.log());
+    }
+
     /// Stops the server as a crash does, without a last checkpoint, and starts it again.
     pub fn crash(&self) {
         self.server.restart("QUIT");

@@ -11,11 +11,19 @@ pub struct Options {
     pub(super) settings: Vec<(String, String)>,
     pub(super) tls: Option<Tls>,
     pub(super) certified: Option<String>,
+    pub(super) environment: Vec<(String, String)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { binaries: None, method: "scram-sha-256", settings: Vec::new(), tls: None, certified: None }
+        Self {
+            binaries: None,
+            method: "scram-sha-256",
+            settings: Vec::new(),
+            tls: None,
+            certified: None,
+            environment: Vec::new(),
+        }
     }
 }
 
@@ -30,6 +38,13 @@ impl Options {
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A variable of the server's environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 

@@ -58,7 +58,10 @@ impl Server {
     pub(super) fn start(&self, options: &Options) {
         for _ in 0..5 {
             let port = port::free();
-            self.process.start(&self.binaries.program("postgres"), self.arguments(port, options));
+            let program = self.binaries.program("postgres").display().to_string();
+            let variables = options.environment.iter().map(|(name, value)| format!("{name}={value}"));
+            let line = variables.chain([program]).chain(self.arguments(port, options));
+            self.process.start(Path::new("env"), line);
             *self.port.lock().expect("nobody panics with the lock held") = port;
             if self.process.wait(|| self.is_ready()) {
                 return;
@@ -91,7 +94,7 @@ impl Server {
     }
 
     /// Whether it takes connections: the lock file's last line says so.
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         let lock = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
         let mut lines = lock.lines().map(str::trim);
         let pid = lines.next().and_then(|pid| pid.parse().ok());

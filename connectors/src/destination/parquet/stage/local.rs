@@ -135,7 +135,7 @@ impl StagedWriter for LocalWriter {
             .await?;
             part.0 = None;
             let placement = serde_json::json!(Placement { temp });
-            Ok(StagedFile { path, rows: 0, bytes, placement })
+            Ok(StagedFile { path, rows: 0, bytes, placement, receipt: None })
         }
         .boxed()
     }

@@ -5,10 +5,12 @@ pub(super) mod multipart;
 
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::{Error, FileOptions, Result, Stage, StagedFile, StagedWriter};
 
+use super::claim;
 use super::layout::new_file;
 use super::store::Store;
 use super::target::Target;
@@ -18,6 +20,8 @@ pub(super) struct ParquetStage {
     pub(super) store: Arc<Store>,
     pub(super) target: Arc<Target>,
     pub(super) options: FileOptions,
+    pub(super) connection: String,
+    pub(super) schema: SchemaRef,
 }
 
 impl Stage for ParquetStage {
@@ -31,8 +35,15 @@ impl Stage for ParquetStage {
 
     fn create<'a>(&'a self, folder: Option<&'a str>) -> BoxFuture<'a, Result<Box<dyn StagedWriter>>> {
         async move {
-            let path = new_file(folder, self.target.next_sequence())?;
-            self.store.stage(&self.target.layout, &self.target.run, path).await
+            let sequence = self.target.next_sequence();
+            let path = new_file(folder, sequence)?;
+            let writer = self.store.stage(&self.target.layout, &self.target.run, path, sequence).await?;
+            if let Err(error) = claim::hold(&self.store, &self.target, &self.connection, &self.schema).await {
+                // Why the claim was refused says more.
+                let _ = writer.abandon().await;
+                return Err(error);
+            }
+            Ok(writer)
         }
         .boxed()
     }
@@ -47,8 +58,18 @@ impl Stage for ParquetStage {
                 ))
                 .hint("the next sync of this stream finds out and cleans up"));
             }
-            self.store.discard(&self.target.layout, files).await
+            self.store.discard(&self.target.layout, files).await?;
+            self.target.run.ended(files);
+            Ok(())
         }
         .boxed()
+    }
+
+    fn claim(&self) {
+        self.target.run.claim();
+    }
+
+    fn release(&self) -> BoxFuture<'_, ()> {
+        claim::release(&self.store, &self.target).boxed()
     }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::destination::parquet::error;
-use crate::destination::parquet::store::Upload;
+use crate::destination::parquet::store::{Run, Upload};
 
 /// Parts on their way at once, besides the one that is filled.
 const IN_FLIGHT: usize = 2;
@@ -53,6 +53,9 @@ struct Open {
     /// The location as people know it.
     place: String,
     id: Option<MultipartId>,
+    /// Of its staged file, as the run knows it.
+    path: String,
+    run: Run,
 }
 
 impl Open {
@@ -65,8 +68,13 @@ impl Drop for Open {
     fn drop(&mut self) {
         let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) else { return };
         let (store, location) = (self.store.clone(), self.location.clone());
-        // Best effort: a rule of the bucket aborts what this does not reach.
-        runtime.spawn(async move { store.abort_multipart(&location, &id).await });
+        let (path, run) = (std::mem::take(&mut self.path), self.run.clone());
+        // Best effort: the run's release, or another process, aborts what this does not reach.
+        runtime.spawn(async move {
+            if store.abort_multipart(&location, &id).await.is_ok() {
+                run.end(&path);
+            }
+        });
     }
 }
 
@@ -77,20 +85,26 @@ impl UploadWriter {
         path: String,
         place: String,
         target_bytes: u64,
-    ) -> Result<Box<dyn StagedWriter>> {
+        run: Run,
+    ) -> Result<Self> {
         let id = store
             .create_multipart(&location)
             .await
             .map_err(|error| error::store("can't start the upload of", &place, &error))?;
-        Ok(Box::new(Self {
-            upload: Open { store, location, place, id: Some(id) },
+        Ok(Self {
+            upload: Open { store, location, place, id: Some(id), path: path.clone(), run },
             path,
             part_bytes: part_bytes(target_bytes),
             part: BytesMut::new(),
             parts: Vec::new(),
             sending: JoinSet::new(),
             bytes: 0,
-        }))
+        })
+    }
+
+    /// Id of the upload.
+    pub(in super::super) fn upload(&self) -> &str {
+        self.upload.id()
     }
 
     /// Sends what is filled, once there is room for one more part on its way.
@@ -158,7 +172,8 @@ impl StagedWriter for UploadWriter {
             let parts = std::mem::take(&mut self.parts).into_iter().flatten().collect();
             let upload = self.upload.id.take().expect("taken only by what ends the upload");
             let placement = serde_json::json!(Upload { upload, parts });
-            Ok(StagedFile { path: std::mem::take(&mut self.path), rows: 0, bytes: self.bytes, placement })
+            let path = std::mem::take(&mut self.path);
+            Ok(StagedFile { path, rows: 0, bytes: self.bytes, placement, receipt: None })
         }
         .boxed()
     }
@@ -172,7 +187,10 @@ impl StagedWriter for UploadWriter {
                 Err(error) if !error::is_missing(&error) => {
                     Err(error::store("can't abort the upload of", &self.upload.place, &error))
                 }
-                _ => Ok(()),
+                _ => {
+                    self.upload.run.end(&self.path);
+                    Ok(())
+                }
             }
         }
         .boxed()

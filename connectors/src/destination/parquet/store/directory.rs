@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::blocking::{blocking, file_size, make_dir, names, remove_file, sync_dir, sync_parent};
-use super::{Creation, Run};
+use super::{Creation, Record, Run, Worker, run};
 use crate::destination::parquet::layout::{Layout, checked};
 use crate::destination::parquet::{error, stage};
 
@@ -111,6 +111,25 @@ impl Directory {
             Ok(names)
         })
         .await
+    }
+
+    pub(super) async fn workers(&self, layout: &Layout, run: &Run) -> Result<Vec<Worker>> {
+        let (stage, own) = (self.path(&layout.stage()), run.name());
+        blocking(move || {
+            let mut names = names(&stage)?;
+            names.retain(|name| {
+                name.starts_with(run::PREFIX)
+                    && Some(name) != own.as_ref()
+                    && run::claimant(&stage.join(name)).is_some()
+            });
+            Ok(names.into_iter().map(Worker).collect())
+        })
+        .await
+    }
+
+    pub(super) async fn worker(&self, layout: &Layout, worker: &Worker) -> Result<Option<Record>> {
+        let folder = self.path(&layout.staged(&worker.0));
+        blocking(move || Ok(run::claimant(&folder))).await
     }
 
     pub(super) async fn any_below(&self, folder: &str, wanted: fn(&str) -> bool) -> Result<bool> {

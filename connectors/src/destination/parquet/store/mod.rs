@@ -3,22 +3,27 @@
 
 mod blocking;
 mod directory;
+mod ledger;
 mod objects;
 mod open;
+mod reader;
+mod record;
 mod run;
 mod sweep;
 
 use bytes::Bytes;
-use protocol::{Result, StagedFile, StagedWriter};
+use protocol::{FileReader, Result, StagedFile, StagedWriter};
 
 pub(super) use blocking::{blocking, remove_file};
 pub(super) use directory::{Directory, Placement};
+pub(super) use ledger::BEAT;
 pub(super) use objects::{Objects, Upload};
+pub(super) use record::{Begun, Record, RecordName};
 pub(super) use run::Run;
 pub(super) use sweep::{Outline, Sweep};
 
 use super::config::Config;
-use super::layout::Layout;
+use super::layout::{Layout, is_file};
 
 /// What became of a key that was to be created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,17 @@ pub(super) enum Freshness {
     /// It may be visible already.
     Unknown,
 }
+
+/// What one look at a target's metadata shows.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) manifests: Vec<String>,
+    pub(super) stage: Vec<String>,
+}
+
+/// Another process that may be at work: the name of its note or its folder.
+#[derive(Debug)]
+pub(super) struct Worker(String);
 
 /// A local directory or an object store.
 pub(super) enum Store {
@@ -66,6 +82,14 @@ impl Store {
         }
     }
 
+    /// Opens a key to be read by ranges; `None` where it is missing.
+    pub(super) async fn open_file(&self, key: &str) -> Result<Option<Box<dyn FileReader>>> {
+        match self {
+            Self::Directory(store) => store.open_file(key).await,
+            Self::Objects(store) => store.open_file(key).await,
+        }
+    }
+
     /// Writes a key that must not be there yet: of many at once, one succeeds. After an error it may
     /// be there or not.
     pub(super) async fn create(&self, key: &str, bytes: Bytes) -> Result<Creation> {
@@ -80,6 +104,33 @@ impl Store {
         match self {
             Self::Directory(store) => store.replace(key, bytes).await,
             Self::Objects(store) => store.replace(key, bytes).await,
+        }
+    }
+
+    /// Names of the commits behind `after`, and of what is in the stage folder where a note can be there.
+    pub(super) async fn listing(&self, layout: &Layout, after: &str) -> Result<Listing> {
+        match self {
+            Self::Directory(store) => {
+                let manifests = store.list(&layout.manifests(), Some(after)).await?;
+                Ok(Listing { manifests, stage: Vec::new() })
+            }
+            Self::Objects(store) => store.listing(layout, after).await,
+        }
+    }
+
+    /// Other processes that may be at work on a target.
+    pub(super) async fn workers(&self, layout: &Layout, run: &Run) -> Result<Vec<Worker>> {
+        match self {
+            Self::Directory(store) => store.workers(layout, run).await,
+            Self::Objects(store) => store.workers(layout, run).await,
+        }
+    }
+
+    /// What such a process says of itself now; `None` where it has left.
+    pub(super) async fn worker(&self, layout: &Layout, worker: &Worker) -> Result<Option<Record>> {
+        match self {
+            Self::Directory(store) => store.worker(layout, worker).await,
+            Self::Objects(store) => store.worker(layout, worker).await,
         }
     }
 
@@ -99,6 +150,24 @@ impl Store {
         }
     }
 
+    /// All files somewhere below a folder: their paths in it, and their bytes.
+    pub(super) async fn files_below(&self, folder: &str) -> Result<Vec<(String, u64)>> {
+        match self {
+            Self::Directory(store) => store.files_below(folder).await,
+            Self::Objects(store) => store.files_below(folder).await,
+        }
+    }
+
+    /// Whether a file of ours lies directly in a folder, with a name that sorts behind `after`.
+    pub(super) async fn any_file_after(&self, folder: &str, after: &str) -> Result<bool> {
+        match self {
+            Self::Directory(store) => {
+                Ok(store.list(folder, Some(after)).await?.iter().any(|name| is_file(name)))
+            }
+            Self::Objects(store) => store.any_file_after(folder, after).await,
+        }
+    }
+
     /// Removes keys; those that are missing count as removed.
     pub(super) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         match self {
@@ -107,16 +176,39 @@ impl Store {
         }
     }
 
-    /// Opens a file that nobody sees, to be published as `path`.
+    /// Opens a file that nobody sees, to be published as `path` by commit `sequence` or a later one of
+    /// this process.
     pub(super) async fn stage(
         &self,
         layout: &Layout,
         run: &Run,
         path: String,
+        sequence: u64,
     ) -> Result<Box<dyn StagedWriter>> {
         match self {
             Self::Directory(store) => store.stage(layout, run, path).await,
-            Self::Objects(store) => store.stage(layout, path).await,
+            Self::Objects(store) => store.stage(layout, run, path, sequence).await,
+        }
+    }
+
+    /// Gives up what `run` noted of itself. Staged files that are neither committed nor discarded are
+    /// removed where a note is all that tells of them, but for those that `keep` names.
+    pub(super) async fn release(
+        &self,
+        layout: &Layout,
+        run: &Run,
+        keep: impl Fn(&str) -> bool + Send,
+    ) -> Result<()> {
+        match self {
+            Self::Directory(_) => {
+                let run = run.clone();
+                blocking(move || {
+                    run.close();
+                    Ok(())
+                })
+                .await
+            }
+            Self::Objects(store) => run.ledger.close(store, layout, keep).await,
         }
     }
 

@@ -13,14 +13,17 @@ use protocol::{Error, Result, StagedFile, StagedWriter};
 use serde::{Deserialize, Serialize};
 
 use super::directory::wrong_size;
-use super::{Creation, Freshness};
-use crate::destination::parquet::layout::{Layout, checked};
-use crate::destination::parquet::{error, stage};
+use super::{Begun, Creation, Freshness, Listing, Record, RecordName, Run, Worker};
+use crate::destination::parquet::error;
+use crate::destination::parquet::layout::{Layout, checked, is_file};
+use crate::destination::parquet::stage::multipart::UploadWriter;
 
 /// Requests for different files at once.
 const PARALLEL: usize = 16;
 /// Most objects that are looked at to find one of ours: others may have put millions there.
 const MOST_LOOKED_AT: usize = 10_000;
+/// Objects that one answer lists.
+const PAGE: usize = 1000;
 /// Attempts to complete an upload that another process may be completing.
 const COMPLETE_ATTEMPTS: u32 = 4;
 
@@ -70,6 +73,10 @@ impl Objects {
         let path = if self.prefix.is_root() { key.to_owned() } else { format!("{}/{key}", self.prefix) };
         Path::parse(path)
             .map_err(|error| Error::internal(format!("{key:?} is no name of an object")).with_source(error))
+    }
+
+    pub(super) fn store(&self) -> Arc<dyn ObjectStore> {
+        Arc::clone(&self.store)
     }
 
     fn failed(&self, action: &str, key: &str, error: &object_store::Error) -> Error {
@@ -135,11 +142,62 @@ impl Objects {
         Ok(names)
     }
 
+    /// Manifests sort before the stage folder: both come with one request.
+    pub(super) async fn listing(&self, layout: &Layout, after: &str) -> Result<Listing> {
+        let (manifests, stage) = (layout.manifests(), layout.stage());
+        let (manifests, stage) = (self.location(&manifests)?, self.location(&stage)?);
+        let after = manifests.clone().join(after);
+        let folder = self.location(&layout.metadata())?;
+        let mut found = self.store.list_with_offset(Some(&folder), &after);
+        let mut listing = Listing::default();
+        let failed = |error| self.failed("can't list", &layout.metadata(), &error);
+        while let Some(object) = found.try_next().await.map_err(failed)? {
+            for (folder, names) in [(&manifests, &mut listing.manifests), (&stage, &mut listing.stage)] {
+                let mut inside = object.location.prefix_match(folder).into_iter().flatten();
+                if let (Some(name), None) = (inside.next(), inside.next()) {
+                    names.push(name.as_ref().to_owned());
+                }
+            }
+        }
+        Ok(listing)
+    }
+
+    pub(super) async fn workers(&self, layout: &Layout, run: &Run) -> Result<Vec<Worker>> {
+        let own = run.id();
+        let mut names = self.list(&layout.stage(), None).await?;
+        names.retain(|name| RecordName::parse(name).is_some_and(|name| name.run != own && name.page == 0));
+        Ok(names.into_iter().map(Worker).collect())
+    }
+
+    pub(super) async fn worker(&self, layout: &Layout, worker: &Worker) -> Result<Option<Record>> {
+        let document = self.read(&layout.staged(&worker.0)).await?;
+        Ok(document.and_then(|document| Record::read(&document)))
+    }
+
+    /// Waits for all of many requests, some of them at once.
+    pub(in super::super) async fn all(&self, requests: Vec<impl Future<Output = Result<()>>>) -> Result<()> {
+        stream::iter(requests).buffer_unordered(PARALLEL).try_collect().await
+    }
+
     pub(super) async fn any_below(&self, folder: &str, wanted: fn(&str) -> bool) -> Result<bool> {
         let objects = self.store.list(Some(&self.location(folder)?)).take(MOST_LOOKED_AT);
         let found = objects.try_filter(|object| {
             let wanted = object.location.filename().is_some_and(wanted);
             async move { wanted }
+        });
+        let mut found = std::pin::pin!(found);
+        Ok(found.try_next().await.map_err(|error| self.failed("can't list", folder, &error))?.is_some())
+    }
+
+    pub(super) async fn any_file_after(&self, folder: &str, after: &str) -> Result<bool> {
+        let prefix = self.location(folder)?;
+        let offset = self.location(&format!("{folder}/{after}"))?;
+        // One page: folders with many files come behind all that is looked for.
+        let objects = self.store.list_with_offset(Some(&prefix), &offset).take(PAGE);
+        let found = objects.try_filter(|object| {
+            let mut inside = object.location.prefix_match(&prefix).into_iter().flatten();
+            let is_ours = inside.next().is_some_and(|name| is_file(name.as_ref())) && inside.next().is_none();
+            async move { is_ours }
         });
         let mut found = std::pin::pin!(found);
         Ok(found.try_next().await.map_err(|error| self.failed("can't list", folder, &error))?.is_some())
@@ -160,17 +218,42 @@ impl Objects {
         Ok(())
     }
 
-    pub(super) async fn stage(&self, layout: &Layout, path: String) -> Result<Box<dyn StagedWriter>> {
+    pub(super) async fn stage(
+        &self,
+        layout: &Layout,
+        run: &Run,
+        path: String,
+        sequence: u64,
+    ) -> Result<Box<dyn StagedWriter>> {
         let key = layout.file(&path);
-        let location = self.location(&key)?;
-        stage::multipart::UploadWriter::create(
+        let writer = UploadWriter::create(
             self.uploads.clone(),
-            location,
-            path,
+            self.location(&key)?,
+            path.clone(),
             self.place(&key),
             self.target_bytes,
+            run.clone(),
         )
-        .await
+        .await?;
+        let begun = Begun { path, upload: writer.upload().to_owned() };
+        // Invariant: nothing is sent that another process could not find and abort.
+        match run.ledger.begin(self, layout, begun, sequence, run.claims()).await {
+            Ok(()) => Ok(Box::new(writer)),
+            Err(error) => {
+                // Why the note could not be written says more.
+                let _ = Box::new(writer).abandon().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Aborts an upload; one that is not open counts as aborted.
+    pub(in super::super) async fn abort(&self, layout: &Layout, begun: &Begun) -> Result<()> {
+        let key = layout.file(checked(&begun.path)?);
+        match self.uploads.abort_multipart(&self.location(&key)?, &begun.upload).await {
+            Err(error) if !error::is_missing(&error) => Err(self.failed("can't abort", &key, &error)),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn publish(
@@ -219,13 +302,14 @@ impl Objects {
             if self.is_visible(key, file.bytes).await? {
                 return Ok(true);
             }
-            if error::is_missing(&error) {
-                return Ok(false);
-            }
             attempt += 1;
+            // A store may show an object some moments after it has completed it.
+            let is_missing = error::is_missing(&error);
             let error = self.failed("can't complete", key, &error);
-            if attempt == COMPLETE_ATTEMPTS || !error.kind().is_retryable() {
-                return Err(error);
+            match attempt {
+                COMPLETE_ATTEMPTS if is_missing => return Ok(false),
+                1..COMPLETE_ATTEMPTS if is_missing || error.kind().is_retryable() => {}
+                _ => return Err(error),
             }
             tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
         }
@@ -237,12 +321,8 @@ impl Objects {
     }
 
     async fn discard_one(&self, layout: &Layout, file: &StagedFile) -> Result<()> {
-        let key = layout.file(checked(&file.path)?);
         let upload = Upload::of(file)?.upload;
-        match self.uploads.abort_multipart(&self.location(&key)?, &upload).await {
-            Err(error) if !error::is_missing(&error) => Err(self.failed("can't abort", &key, &error)),
-            _ => Ok(()),
-        }
+        self.abort(layout, &Begun { path: file.path.clone(), upload }).await
     }
 }
 

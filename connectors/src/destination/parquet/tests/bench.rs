@@ -156,6 +156,7 @@ pub(super) fn stream(write_mode: WriteMode) -> ConfiguredStream {
         sync_mode: SyncMode::FullRefresh,
         write_mode,
         cursor: None,
+        soft_delete: None,
         lag: None,
         filter: None,
         on_unfit: UnfitPolicy::default(),
@@ -220,6 +221,14 @@ impl Process {
         let file = self.stage(ids).await.unwrap();
         let commit = self.next(vec![file]);
         self.commit(&commit).await.unwrap();
+        self.prepared.stage.release().await;
+    }
+
+    /// A process that commits what it stages itself, as a sync does.
+    pub(super) async fn syncing(parquet: Parquet) -> Self {
+        let process = Self::start(parquet).await;
+        process.prepared.stage.claim();
+        process
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use protocol::{Commit, Destination, ErrorKind, WriteMode};
+use protocol::{Commit, Destination, ErrorKind, Repair, WriteMode};
 
 use super::bench::{InMemory, Process, refused, rows};
 use super::memory::{Call, Creates, Fault, Memory};
@@ -146,6 +146,98 @@ async fn lost_uploads_are_named_and_nothing_goes_on() {
         assert!(error.advice().unwrap().contains("aborts incomplete uploads"), "{error:?}");
     }
     assert_eq!(place.destination().head("public.orders").await.unwrap().sequence, 1);
+}
+
+/// Loses the first file of a commit as a rule of the bucket does, right after the commit was made.
+async fn lost(place: &InMemory, process: &mut Process, commit: &Commit) {
+    place.0.fail(Call::Complete, "public.orders", Fault::Unavailable, usize::MAX);
+    refused(process.commit(commit).await);
+    place.0.heal();
+    let upload: Upload = serde_json::from_value(commit.files[0].placement.clone()).unwrap();
+    let path = Path::parse(format!("lake/public.orders/{}", commit.files[0].path)).unwrap();
+    place.0.abort_multipart(&path, &upload.upload).await.unwrap();
+}
+
+async fn repaired(place: &InMemory, apply: bool) -> Option<Repair> {
+    place.destination().repair("public.orders", apply, chrono::Utc::now()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_commit_that_lost_files_is_repaired_and_its_rows_read_again() {
+    let place = InMemory::new();
+    assert_eq!(repaired(&place, true).await, None, "nothing is lost of nothing");
+    let mut process = Process::start(place.destination()).await;
+    process.load(&[1]).await;
+    process.load(&[2]).await;
+    let state = process.prepared.head.state.clone();
+    let files = vec![process.stage(&[3, 4]).await.unwrap(), process.stage(&[5]).await.unwrap()];
+    let commit = process.next(files);
+    lost(&place, &mut process, &commit).await;
+
+    let found = repaired(&place, false).await.unwrap();
+    assert_eq!(
+        found,
+        Repair { sequence: 3, lost_files: 1, lost_rows: 2, removed_rows: 1, state: state.clone() }
+    );
+    assert_eq!(place.destination().head("public.orders").await.unwrap().sequence, 3, "it was only looked at");
+    assert_eq!(repaired(&place, true).await.unwrap(), found);
+    assert_eq!(seen(&place).await, [1, 2], "what is read again is not there twice");
+    assert_eq!(repaired(&place, true).await, None);
+
+    let mut next = Process::start(place.destination()).await;
+    assert_eq!((next.prepared.head.sequence, &next.prepared.head.state), (4, &state));
+    assert_eq!(next.prepared.head.totals.rows, 2);
+    next.load(&[3, 4, 5]).await;
+    assert_eq!(seen(&place).await, [1, 2, 3, 4, 5]);
+    let visible = place.destination().visible("public.orders").await.unwrap();
+    assert_eq!(visible.iter().map(|file| file.rows).sum::<u64>(), 5);
+    assert_eq!(place.0.open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn a_first_commit_that_lost_files_leaves_nothing() {
+    let place = InMemory::new();
+    let mut process = Process::start(place.destination()).await;
+    let commit = process.next(vec![process.stage(&[1]).await.unwrap(), process.stage(&[2]).await.unwrap()]);
+    lost(&place, &mut process, &commit).await;
+    assert_eq!(repaired(&place, true).await.unwrap().state, protocol::StreamState::default());
+    assert_eq!(seen(&place).await, Vec::<i64>::new());
+    Process::start(place.destination()).await.load(&[1, 2]).await;
+    assert_eq!(seen(&place).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn an_overwrite_that_lost_files_is_undone_and_the_old_rows_stay() {
+    let place = InMemory::new();
+    Process::start(place.destination()).await.load(&[1]).await;
+    let mut process = Process::started(place.destination(), WriteMode::Overwrite).await.unwrap();
+    let before = process.prepared.head.state.clone();
+    let part = Commit { ends_sync: false, ..process.next(vec![process.stage(&[2]).await.unwrap()]) };
+    process.commit(&part).await.unwrap();
+    let commit = process.next(vec![process.stage(&[3]).await.unwrap()]);
+    lost(&place, &mut process, &commit).await;
+    assert_eq!(seen(&place).await, [1], "the overwrite is not visible");
+    let found = repaired(&place, true).await.unwrap();
+    assert_eq!((found.lost_rows, found.removed_rows, found.state), (1, 1, before));
+    assert_eq!(seen(&place).await, [1]);
+    assert_eq!(place.0.open_uploads(), 0);
+    Process::started(place.destination(), WriteMode::Overwrite).await.unwrap().load(&[2, 3]).await;
+    assert_eq!(seen(&place).await, [2, 3]);
+}
+
+#[tokio::test]
+async fn a_repair_that_is_cut_short_is_finished_by_the_next_sync() {
+    let place = InMemory::new();
+    let mut process = Process::start(place.destination()).await;
+    process.load(&[1]).await;
+    let commit = process.next(vec![process.stage(&[2]).await.unwrap(), process.stage(&[3]).await.unwrap()]);
+    lost(&place, &mut process, &commit).await;
+    place.0.fail(Call::Delete, "", Fault::Forbidden, 1);
+    refused(place.destination().repair("public.orders", true, chrono::Utc::now()).await);
+    let mut next = Process::start(place.destination()).await;
+    assert_eq!((seen(&place).await, next.prepared.head.sequence), (vec![1], 3));
+    next.load(&[2, 3]).await;
+    assert_eq!(seen(&place).await, [1, 2, 3]);
 }
 
 #[tokio::test]

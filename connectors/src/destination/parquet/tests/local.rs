@@ -190,7 +190,13 @@ async fn placements_that_lead_out_of_the_stage_are_refused() {
     fs::write(place.path().join("victim"), "canary").unwrap();
     let mut process = Process::start(place.destination().await).await;
     for (path, temp) in [("a.parquet", "../../../victim"), ("../../victim", "x"), ("/victim", "x")] {
-        let file = StagedFile { path: path.into(), rows: 0, bytes: 6, placement: json!({ "temp": temp }) };
+        let file = StagedFile {
+            path: path.into(),
+            rows: 0,
+            bytes: 6,
+            placement: json!({ "temp": temp }),
+            receipt: None,
+        };
         let commit = process.next(vec![file.clone()]);
         assert_eq!(refused(process.commit(&commit).await).kind(), ErrorKind::Data);
         if path == "a.parquet" {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -56,6 +57,8 @@ pub(super) struct Memory {
     pub(super) creates: Creates,
     /// Uploads that are neither completed nor aborted.
     uploads: Mutex<BTreeSet<MultipartId>>,
+    /// Requests that were made.
+    requests: AtomicUsize,
     /// Calls on keys that contain the text fail, each as often as it says.
     faults: Mutex<Vec<(Call, &'static str, Fault, usize)>>,
 }
@@ -72,6 +75,15 @@ impl Memory {
     /// How many uploads are open: each costs money until it is aborted.
     pub(super) fn open_uploads(&self) -> usize {
         self.uploads.lock().unwrap().len()
+    }
+
+    /// Requests since it was asked last: each costs money and time.
+    pub(super) fn requests(&self) -> usize {
+        self.requests.swap(0, Ordering::Relaxed)
+    }
+
+    fn count(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Ends all faults.
@@ -94,6 +106,7 @@ impl Memory {
         path: &Path,
         work: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
+        self.count();
         let status = |status: &str| Error::Generic {
             store: "Memory",
             source: format!("Server returned non-2xx status code: {status}").into(),
@@ -153,6 +166,7 @@ impl ObjectStore for Memory {
     }
 
     fn delete_stream(&self, paths: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.count();
         if self.fault(Call::Delete, &Path::default()).is_some() {
             let error = Error::PermissionDenied { path: String::new(), source: "403".into() };
             return Box::pin(futures::stream::once(async { Err(error) }));
@@ -161,6 +175,7 @@ impl ObjectStore for Memory {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.count();
         self.inner.list(prefix)
     }
 
@@ -187,6 +202,7 @@ fn no_such_upload<T>(path: &Path, result: Result<T>) -> Result<T> {
 #[async_trait]
 impl MultipartStore for Memory {
     async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
+        self.count();
         let id = self.inner.create_multipart(path).await?;
         self.uploads.lock().unwrap().insert(id.clone());
         Ok(id)
@@ -219,6 +235,7 @@ impl MultipartStore for Memory {
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
+        self.count();
         self.uploads.lock().unwrap().remove(id);
         no_such_upload(path, self.inner.abort_multipart(path, id).await)
     }

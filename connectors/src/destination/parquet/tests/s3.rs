@@ -187,6 +187,24 @@ async fn the_head_is_found_behind_many_commits() {
     assert_eq!(parquet.head("public.orders").await.unwrap().sequence, MANY + 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_nobody_can_commit_any_more_are_aborted() {
+    let place = Place::new();
+    for id in 1..=3 {
+        let ended = Process::start(place.open().await.unwrap()).await;
+        for _ in 0..2 {
+            ended.stage(&[666]).await.unwrap();
+        }
+        assert_eq!(place.bucket.open_uploads(), 2);
+        Process::start(place.open().await.unwrap()).await.load(&[id]).await;
+        Process::start(place.open().await.unwrap()).await;
+        assert_eq!(place.bucket.open_uploads(), 0);
+    }
+    let left = keys(place.client.as_ref(), "lake/house/_tidegate/public.orders/stage").await;
+    assert_eq!(left, Vec::<String>::new());
+    assert_eq!(place.read("public.orders").await, [1, 2, 3]);
+}
+
 /// Runs in a process of its own, started by the test below.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs the environment that `credentials_and_endpoint_come_from_the_environment` makes"]

@@ -1,19 +1,20 @@
 //! The task that drives a session, and the session's end.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::ChannelBinding;
-use tokio_postgres::{CancelToken, Connection};
+use tokio_postgres::{CancelToken, Config, Connection};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::TaskTracker;
 
 use super::binding::{Bind, Bound};
 use super::settings::Settings;
 use super::socket::{Endpoint, Line};
+use super::watch::{self, Peer};
 use super::wire::{Handle, Wire};
 
 /// What a line is opened with: a session's, and that of a cancel request.
@@ -33,6 +34,10 @@ pub(super) struct Driver {
     pub(super) host: String,
     pub(super) token: CancelToken,
     pub(super) wire: Handle,
+    /// What a session of the same role logs in with.
+    pub(super) login: Config,
+    /// Whom the session is with, once that is known.
+    pub(super) peer: Arc<OnceLock<Peer>>,
 }
 
 /// How long an idle session may take to say goodbye.
@@ -47,6 +52,11 @@ impl Driver {
             biased;
             ended = &mut connection => Some(ended),
             _ = gone => timeout(GOODBYE, &mut connection).await.ok(),
+            () = watch::until_dead(&self) => {
+                self.wire.give_up();
+                // The error of a line that is closed.
+                Some((&mut connection).await)
+            }
         };
         if let Some(Err(error)) = &ended {
             // Whoever waits for an answer gets this too.

@@ -9,8 +9,10 @@ mod parameters;
 mod password_file;
 mod session;
 mod settings;
+mod silence;
 mod socket;
 mod tls;
+mod watch;
 mod wire;
 
 #[cfg(test)]

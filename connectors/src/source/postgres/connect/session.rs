@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt::Write;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use protocol::{Error, Result};
@@ -20,6 +20,7 @@ use super::driver::{Driver, Way};
 use super::settings::{Address, Settings};
 use super::socket::{Endpoint, Line};
 use super::tls;
+use super::watch::{Peer, SERVER};
 use super::wire::{Handle, Wire};
 use crate::source::postgres::config;
 use crate::source::postgres::error::{broken, failed};
@@ -57,16 +58,20 @@ impl Client {
         let line = Line::open(&what, endpoint, &address.host, &way.settings, way.encrypt.as_ref()).await?;
         let is_encrypted = line.is_encrypted;
         let (wire, handle) = Wire::new(line.stream);
-        let connected = login(&way.settings, address).connect_raw(wire, Bind(line.binding)).await;
+        let login = login(&way.settings, address);
+        let connected = login.connect_raw(wire, Bind(line.binding)).await;
         let (inner, connection) = connected.map_err(|error| rejected(&what, &error))?;
         let major = connection.parameter("server_version").map_or(0, major);
         let (alive, gone) = oneshot::channel();
+        let peer = Arc::<OnceLock<Peer>>::default();
         let driver = Driver {
             way: Arc::clone(way),
             endpoint: endpoint.clone(),
             host: address.host.clone(),
             token: inner.cancel_token(),
             wire: handle.clone(),
+            login,
+            peer: Arc::clone(&peer),
         };
         let driver = way.drivers.spawn(driver.run(connection, gone));
         let mut client = Self {
@@ -80,25 +85,34 @@ impl Client {
             is_pooled: false,
             server: address.to_string(),
         };
-        client.set_up(&way.settings, major).await.map_err(|error| failed(what, &error))?;
+        let known = client.set_up(&way.settings, major).await.map_err(|error| failed(what, &error))?;
+        let _ = known.map(|known| peer.set(known));
         Ok(client)
     }
 
-    async fn set_up(&mut self, settings: &Settings, major: u32) -> Result<(), tokio_postgres::Error> {
+    /// Whom the session is with; none where somebody answers for the server.
+    async fn set_up(
+        &mut self,
+        settings: &Settings,
+        major: u32,
+    ) -> Result<Option<Peer>, tokio_postgres::Error> {
         let process = backend_process(&self.wire.heard()).unwrap_or(0);
         let mut answer = self.inner.simple_query(&setup(settings, major, process, true)).await;
         if answer.as_ref().is_err_and(|error| error.code() == Some(&SqlState::INVALID_PARAMETER_VALUE)) {
             // Servers on some systems can't watch their clients.
             answer = self.inner.simple_query(&setup(settings, major, process, false)).await;
         }
+        let mut peer = None;
         for message in answer? {
             if let SimpleQueryMessage::Row(row) = message {
                 self.server_version = row.get(0).and_then(|version| version.parse().ok()).unwrap_or(0);
                 self.is_in_recovery = row.get(1) == Some("t");
                 self.is_pooled = row.get(2) == Some("t");
+                let server = row.get(3).unwrap_or_default().to_owned();
+                peer = (!self.is_pooled).then_some(Peer { process, server });
             }
         }
-        Ok(())
+        Ok(peer)
     }
 
     /// Starts a `COPY … TO STDOUT`, read with large reads and without a channel in between. `what`
@@ -185,9 +199,9 @@ fn setup(settings: &Settings, major: u32, process: i32, watch: bool) -> String {
     if major >= 17 {
         own.push(("transaction_timeout", "0".to_owned()));
     }
-    let mut sql =
-        "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(), pooled"
-            .to_owned();
+    let mut sql = format!(
+        "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.pg_is_in_recovery(), pooled, {SERVER}"
+    );
     for (name, value) in rendering {
         let _ = write!(sql, ", pg_catalog.set_config('{name}', '{value}', false)");
     }

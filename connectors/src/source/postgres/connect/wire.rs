@@ -7,9 +7,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::silence::Silence;
 use super::socket::Stream;
 
 /// The line as the driver of the session sees it.
@@ -33,6 +35,9 @@ struct Shared {
     driver: Option<Waker>,
     /// What the server said first, until it is taken.
     heard: Option<Vec<u8>>,
+    silence: Silence,
+    /// Closed because no answer came.
+    is_dead: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +53,14 @@ const HEARD_BYTES: usize = 64 * 1024;
 
 impl Wire {
     pub(super) fn new(stream: Stream) -> (Self, Handle) {
-        let shared =
-            Shared { stream: Some(stream), user: User::Driver, driver: None, heard: Some(Vec::new()) };
+        let shared = Shared {
+            stream: Some(stream),
+            user: User::Driver,
+            driver: None,
+            heard: Some(Vec::new()),
+            silence: Silence::new(),
+            is_dead: false,
+        };
         let shared = Arc::new(Mutex::new(shared));
         (Self(Arc::clone(&shared)), Handle(shared))
     }
@@ -78,6 +89,23 @@ impl Handle {
         drop(stream);
     }
 
+    /// Since when somebody waits for the server and hears nothing.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
+        let shared = lock(&self.0);
+        shared.silence.since(shared.user == User::Borrower)
+    }
+
+    /// Closes the line because nothing will come any more: whoever waits is told.
+    pub(super) fn give_up(&self) {
+        let mut shared = lock(&self.0);
+        shared.is_dead = true;
+        let (stream, borrower) = (shared.stream.take(), shared.silence.borrower());
+        let driver = shared.driver.clone();
+        drop(shared);
+        drop(stream);
+        borrower.into_iter().chain(driver).for_each(Waker::wake);
+    }
+
     /// What the server said until now; from here on nothing is kept.
     pub(super) fn heard(&self) -> Vec<u8> {
         lock(&self.0).heard.take().unwrap_or_default()
@@ -95,6 +123,7 @@ impl Drop for Loan {
     fn drop(&mut self) {
         let mut shared = lock(&self.shared);
         shared.user = if self.finished { User::Driver } else { User::Nobody };
+        shared.silence.borrower_moved();
         let driver = shared.driver.clone();
         drop(shared);
         if let Some(driver) = driver {
@@ -112,6 +141,10 @@ fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the session was left in the middle of an answer")
 }
 
+fn dead() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the server does not answer")
+}
+
 impl Shared {
     /// The line for the driver: waits while it is lent.
     fn poll_driver(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Pin<&mut Stream>>> {
@@ -126,7 +159,8 @@ impl Shared {
     }
 
     fn open(&mut self) -> io::Result<Pin<&mut Stream>> {
-        self.stream.as_mut().map(Pin::new).ok_or_else(gone)
+        let lost = if self.is_dead { dead } else { gone };
+        self.stream.as_mut().map(Pin::new).ok_or_else(lost)
     }
 }
 
@@ -136,8 +170,12 @@ impl AsyncRead for Wire {
         let before = buf.filled().len();
         let stream = std::task::ready!(shared.poll_driver(cx))?;
         let read = stream.poll_read(cx, buf);
+        let new = &buf.filled()[before..];
         if let Some(heard) = shared.heard.as_mut().filter(|heard| heard.len() < HEARD_BYTES) {
-            heard.extend_from_slice(&buf.filled()[before..]);
+            heard.extend_from_slice(new);
+        }
+        if !new.is_empty() {
+            shared.silence.heard(new);
         }
         read
     }
@@ -145,7 +183,12 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        std::task::ready!(lock(&self.0).poll_driver(cx))?.poll_write(cx, buf)
+        let mut shared = lock(&self.0);
+        let written = std::task::ready!(shared.poll_driver(cx))?.poll_write(cx, buf);
+        if let Poll::Ready(Ok(bytes)) = written {
+            shared.silence.sent(&buf[..bytes]);
+        }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -159,7 +202,13 @@ impl AsyncWrite for Wire {
 
 impl AsyncRead for Loan {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        lock(&self.shared).open()?.poll_read(cx, buf)
+        let mut shared = lock(&self.shared);
+        let read = shared.open()?.poll_read(cx, buf);
+        match &read {
+            Poll::Pending => shared.silence.borrower_waits(cx.waker()),
+            Poll::Ready(_) => shared.silence.borrower_moved(),
+        }
+        read
     }
 }
 

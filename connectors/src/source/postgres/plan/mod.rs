@@ -64,7 +64,10 @@ impl<'a> Planning<'a> {
         let base = self.partition(None, &[]);
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, None).await?;
-        let need = Need { barrier: false, after: None, shared: self.is_session(), wait: false };
+        // One replica may be behind the one that was read last: what was read must not go back.
+        let follows = *self.request.state != State::default();
+        let barrier = follows && self.source.connector.has_replica();
+        let need = Need { barrier, after: None, shared: self.is_session(), wait: false };
         let basis = self.basis(lease, need).await?;
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
@@ -102,7 +105,10 @@ impl<'a> Planning<'a> {
         let after = cursor.looked().or((!new_leaves.is_empty()).then_some(self.begun));
         // A snapshot for this stream alone takes a connection: only where there is need or much to read.
         let shared = self.is_session() && (after.is_none() || is_seen || is_large);
-        let wait = !is_seen || !cursor.has_start();
+        // Nothing is held back by what is running. But where nothing was settled yet, the next sync would
+        // have to look at all rows.
+        let is_blind = if cursor.has_value() { cursor.looked().is_some() } else { !cursor.has_start() };
+        let wait = !is_seen || is_blind;
         let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
         let step = self.step(&cursor, mode, &basis, &mut notes).await?;
 
