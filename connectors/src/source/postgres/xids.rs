@@ -152,7 +152,6 @@ mod tests {
         let ends = Ends { xmin: (5 << 32) - 10, xmax: (5 << 32) + 10 };
         assert_eq!(ends.widened(9), (5 << 32) + 9);
         assert_eq!(ends.widened(u32::MAX), (5 << 32) - 1);
-        assert_eq!(ends.widened(10), (4 << 32) + 10, "it is not of this snapshot, whose end it is");
     }
 
     #[test]
@@ -166,7 +165,7 @@ mod tests {
 
     #[test]
     fn many_seen_ones_are_looked_up_in_a_table() {
-        let xids = |count| (7..7 + count).map(|xid| (3 << 32) + xid).collect::<Xids>();
+        let xids = |count: u64| (7..7 + count).map(|xid| (3 << 32) + xid).collect::<Xids>();
         assert_eq!(since_without((3 << 32) + 5, &Xids::default()), since(5));
         assert_eq!(since_without(5, &xids(2))[2], "xmin <> ALL ('{7,8}'::xid[])");
         assert!(since_without(5, &xids(65))[2].starts_with("xmin NOT IN (SELECT unnest('{7,8,"));
