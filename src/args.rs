@@ -20,6 +20,7 @@ Examples:
   tidegate discover --source shop     what is there to sync
   tidegate sync                       sync the only connection
   tidegate sync shop --output json    the same for a scheduler: one JSON report on stdout
+  tidegate verify                     is what is committed what was written?
 
 Exit codes: 0 done · 64 usage · 65 data or schema · 70 bug · 74 storage · 75 try again later ·
 77 access refused · 78 configuration · 130 interrupted";
@@ -87,6 +88,7 @@ pub(crate) enum Verb {
     Sync(Sync),
     Read(Read),
     Commit(Commit),
+    Verify(Verify),
     #[command(subcommand)]
     State(State),
     Spec(Spec),
@@ -216,6 +218,25 @@ pub(crate) struct Commit {
     pub(crate) staged: Vec<PathBuf>,
 }
 
+/// Read back what is committed and compare it with what was written
+///
+/// Every commit, every file and every row: a flipped bit, a lost or exchanged file and one too many
+/// are found and named, and the exit code is 65. Nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate verify                            all streams of the only connection
+  tidegate verify shop --stream 'public.*'   some of its streams
+  tidegate verify shop --source              full refreshes also against the source as it is now")]
+pub(crate) struct Verify {
+    /// The connection; may be left out where there is only one
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Read full refreshes once more from the source, and compare
+    #[arg(long)]
+    pub(crate) source: bool,
+}
+
 /// Show or change where the streams of a connection stand
 #[derive(Debug, Subcommand)]
 pub(crate) enum State {
@@ -287,6 +308,9 @@ pub(crate) struct Schema {
     /// Print the schema of the report that `sync --output json` prints
     #[arg(long)]
     pub(crate) report: bool,
+    /// Print the schema of the document that `verify --output json` prints
+    #[arg(long, conflicts_with = "report")]
+    pub(crate) verify: bool,
 }
 
 /// Print a script that completes commands in a shell

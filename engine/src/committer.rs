@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use protocol::{
-    Commit, CommitId, DynDestination, DynSource, Error, Grain, Head, Period, Result, Staged, Unfinished,
+    Commit, CommitId, DynDestination, DynSource, Error, Grain, Head, Period, Result, Staged, Totals,
+    Unfinished,
 };
 use tokio::sync::mpsc;
 
@@ -17,9 +18,7 @@ use crate::{Stop, StreamPlan, StreamProgress};
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Committed {
     pub(crate) commits: u64,
-    pub(crate) files: u64,
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
+    pub(crate) sum: Totals,
     pub(crate) seconds: f64,
 }
 
@@ -148,11 +147,7 @@ impl<'a> Committer<'a> {
         self.head = result.map_err(|error| self.located(error))?;
         protocol::point!("commit.answered");
         self.committed.commits += 1;
-        for file in &commit.files {
-            self.committed.files += 1;
-            self.committed.rows += file.rows;
-            self.committed.bytes += file.bytes;
-        }
+        self.committed.sum.add(&commit.files);
         if self.head.id == Some(commit.id) {
             self.is_lost = false;
         } else if !commit.ends_sync {

@@ -89,6 +89,13 @@ pub struct MetadataColumns {
     pub row_id: Option<String>,
 }
 
+impl MetadataColumns {
+    /// The names that are configured.
+    pub(crate) fn names(&self) -> Vec<String> {
+        [&self.extracted_at, &self.sync_id, &self.row_id].into_iter().flatten().cloned().collect()
+    }
+}
+
 /// Settings for all streams of a connection.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

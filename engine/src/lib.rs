@@ -32,20 +32,24 @@ mod panic;
 mod plan;
 mod progress;
 mod readback;
+mod receipt;
 mod report;
 mod resolve;
 mod retry;
 mod stop;
 mod stream;
 mod sync;
+mod verify;
 mod write;
 
 pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults};
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};
 pub use readback::{Batches, ParquetFile};
+pub use receipt::content_of;
 pub use report::{
     CursorReport, ErrorReport, Outcome, REPORT_VERSION, Report, ReportTotals, SecondsReport, StreamReport,
 };
 pub use stop::Stop;
 pub use sync::Sync;
+pub use verify::{Finding, Problem, SourceVerdict, StreamVerdict, VERIFY_VERSION, Verdict, VerifyReport};

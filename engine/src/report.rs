@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    Adjustment, Change, ConfiguredStream, DynSource, Error, ErrorKind, Head, Period, Prepared, Staged,
-    SyncId, SyncMode, Window, WriteMode,
+    Adjustment, Change, ConfiguredStream, Digest, DynSource, Error, ErrorKind, Head, Period, Prepared,
+    Staged, SyncId, SyncMode, Window, WriteMode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,10 @@ pub struct StreamReport {
     pub bytes_written: u64,
     /// Committed files.
     pub files: u64,
+    /// Receipt of the rows that were written: the sum of their hashes, of the source's columns, in any
+    /// order. `tidegate verify` computes it again from the files.
+    #[serde(default)]
+    pub content: Option<Digest>,
     /// Partitions of the plan.
     pub partitions: u64,
     /// Commits that were made.
@@ -211,6 +215,7 @@ pub(crate) fn blank_stream_report(stream: &ConfiguredStream) -> StreamReport {
         bytes_read: 0,
         bytes_written: 0,
         files: 0,
+        content: None,
         partitions: 0,
         commits: 0,
         sequence: None,
@@ -281,9 +286,10 @@ impl StreamReport {
 
     /// Takes over what was committed.
     pub(crate) fn committed(&mut self, committed: Committed, head: &Head, source: &dyn DynSource) {
-        self.rows_written = committed.rows;
-        self.bytes_written = committed.bytes;
-        self.files = committed.files;
+        self.rows_written = committed.sum.rows;
+        self.bytes_written = committed.sum.bytes;
+        self.files = committed.sum.files;
+        self.content = committed.sum.content;
         self.commits = committed.commits;
         self.seconds.commit = committed.seconds;
         if committed.commits > 0 {

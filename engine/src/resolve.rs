@@ -27,6 +27,22 @@ pub(crate) fn filter(connection: &str, config: &ConnectionConfig, only: &[String
     Ok(StreamFilter { patterns })
 }
 
+/// Names and targets of the streams, where the configuration alone tells them: no name has a wildcard.
+pub(crate) fn named_targets(config: &ConnectionConfig, only: &[String]) -> Option<Vec<(String, String)>> {
+    let selected = StreamFilter { patterns: only.to_vec() };
+    let names = || config.streams.iter().map(|stream| &stream.name);
+    let is_known = |pattern: &String| names().any(|name| StreamFilter::pattern_matches(pattern, name));
+    if names().any(|name| name.contains('*')) || !only.iter().all(is_known) {
+        return None;
+    }
+    let streams = config.streams.iter().filter(|stream| selected.matches(&stream.name));
+    Some(
+        streams
+            .map(|stream| (stream.name.clone(), stream.target.clone().unwrap_or_else(|| stream.name.clone())))
+            .collect(),
+    )
+}
+
 fn unknown_selection(connection: &str, config: &ConnectionConfig, selection: &str) -> Error {
     let named: Vec<&str> = config.streams.iter().map(|stream| stream.name.as_str()).collect();
     Error::config(format!("no configured stream is called {selection:?}"))

@@ -200,7 +200,8 @@ impl StreamSync<'_> {
                 plan.sync,
                 context.started_at,
             ),
-            settings: FileSettings::new(prepared.schema, options.compression, share.row_group_bytes),
+            settings: FileSettings::new(prepared.schema, options.compression, share.row_group_bytes)
+                .added(&context.config.metadata.names()),
             folders: Folders::new(options.folder_by.clone(), context.started_at),
             budget: Arc::clone(&context.budget),
             share,
@@ -324,7 +325,7 @@ impl StreamSync<'_> {
         committer: &mut Committer<'_>,
         reading: &Reading,
     ) -> Result<()> {
-        let files = committer.held().files.len() as u64 + committer.committed.files;
+        let files = committer.held().files.len() as u64 + committer.committed.sum.files;
         let empty_target = committer.head.totals.files == 0 || self.stream.write_mode == WriteMode::Overwrite;
         if files > 0 || !empty_target || reading.conform.target().fields().is_empty() {
             return Ok(());

@@ -26,9 +26,9 @@ use crate::{
 
 /// A connection, ready to be synced. Needs tokio's multi-threaded runtime.
 pub struct Sync {
-    connection: String,
-    only: Vec<String>,
-    context: Context,
+    pub(crate) connection: String,
+    pub(crate) only: Vec<String>,
+    pub(crate) context: Context,
     progress: Arc<Progress>,
 }
 

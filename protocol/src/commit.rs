@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{Receipt, StreamState, WriteMode};
+use crate::{Digest, Receipt, StreamState, WriteMode};
 
 macro_rules! random_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -115,12 +115,18 @@ pub struct Totals {
     pub rows: u64,
     /// Their encoded bytes.
     pub bytes: u64,
+    /// Sum of the rows' hashes, of the source's columns; `None` where a file has no receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
 }
 
 impl Totals {
     /// Adds `files`.
     pub fn add(&mut self, files: &[StagedFile]) {
         for file in files {
+            let before = if self.files == 0 { Some(Digest::default()) } else { self.content };
+            let receipt = file.receipt.as_ref().filter(|receipt| receipt.version == Receipt::VERSION);
+            self.content = before.zip(receipt).map(|(before, receipt)| before + receipt.content);
             self.files += 1;
             self.rows += file.rows;
             self.bytes += file.bytes;

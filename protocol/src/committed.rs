@@ -32,6 +32,25 @@ impl CommittedFile {
     }
 }
 
+/// What a destination can say of a target without looking into its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// Number of the last commit; 0 before the first.
+    pub sequence: u64,
+    /// Commits that were read, each of them whole and made after the one before.
+    pub commits: u64,
+    /// The files that readers see, in the order of their commits.
+    pub files: Vec<CommittedFile>,
+    /// Files that readers would take for data and that no commit names: path and bytes. `None` where
+    /// the destination can't list what is there.
+    pub unexpected: Option<Vec<(String, u64)>>,
+    /// Whether all that the last commit promises is done. Where it is not, files of it may be missing
+    /// and files that it makes void may still be there: the next sync sees to it.
+    pub is_settled: bool,
+    /// What is wrong with the commits, one line each: totals that do not add up.
+    pub problems: Vec<String>,
+}
+
 /// An open file of a target. Dropping it closes it.
 pub trait FileReader: Send + Sync {
     /// Bytes that the file has, which may be others than its commit says.

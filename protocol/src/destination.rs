@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result,
+    Audit, Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result,
     StagedFile, StreamState,
 };
 
@@ -75,6 +75,16 @@ pub trait Destination: Sized + Send + Sync + 'static {
     /// The default fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): not every
     /// system keeps the files that it was given.
     fn visible(&self, target: &str) -> impl Future<Output = Result<Vec<CommittedFile>>> + Send {
+        let _ = target;
+        async { Err(unreadable(Self::NAME)) }
+    }
+
+    /// Reads all commits of a target and lists its files. Reads only, and repairs nothing.
+    ///
+    /// Fails with [`ErrorKind::Data`](crate::ErrorKind::Data) where a commit is damaged, missing, or
+    /// was not made after the one before it. The default fails with
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    fn audit(&self, target: &str) -> impl Future<Output = Result<Audit>> + Send {
         let _ = target;
         async { Err(unreadable(Self::NAME)) }
     }

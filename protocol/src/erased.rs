@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Catalog, Commit, CommittedFile, ConfiguredStream, Destination, Emitter, Error, FileReader, Head,
+    Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Destination, Emitter, Error, FileReader, Head,
     Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source, StreamFilter, Versioned,
 };
 
@@ -204,6 +204,8 @@ pub trait DynDestination: Send + Sync {
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>>;
     /// [`Destination::visible`].
     fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>>;
+    /// [`Destination::audit`].
+    fn audit<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Audit>>;
     /// [`Destination::open_file`].
     fn open_file<'a>(
         &'a self,
@@ -248,6 +250,10 @@ impl<D: Destination> DynDestination for D {
 
     fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>> {
         Destination::visible(self, target).boxed()
+    }
+
+    fn audit<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Audit>> {
+        Destination::audit(self, target).boxed()
     }
 
     fn open_file<'a>(

@@ -58,7 +58,7 @@ pub use catalog::{
     UnfitPolicy, WriteMode,
 };
 pub use commit::{Commit, CommitId, Head, StagedFile, SyncId, Totals};
-pub use committed::{CommittedFile, FileReader};
+pub use committed::{Audit, CommittedFile, FileReader};
 pub use destination::{Destination, Prepared, Repair, Stage, StagedWriter};
 pub use drift::{Change, reconcile};
 pub use emitter::{Adjustment, Emitter, Event, Outlet};

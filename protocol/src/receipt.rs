@@ -88,6 +88,11 @@ pub struct Receipt {
     pub written: Option<WrittenReceipt>,
 }
 
+impl Receipt {
+    /// Version of the hash that sums are made of.
+    pub const VERSION: u32 = 1;
+}
+
 /// A sum over rows with the columns that tidegate adds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WrittenReceipt {

@@ -15,6 +15,7 @@ mod spec;
 mod state;
 mod summary;
 mod sync;
+mod verify;
 
 use crate::args::{Global, State, Verb};
 use crate::config::Config;
@@ -62,6 +63,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<Answer, Failur
         Verb::Sync(arguments) => sync::run(arguments, context).await,
         Verb::Read(arguments) => signals.or(read::run(arguments, context)).await,
         Verb::Commit(arguments) => signals.after(commit::run(arguments, context)).await,
+        Verb::Verify(arguments) => signals.or(verify::run(arguments, context)).await,
         Verb::State(State::Show(which)) => signals.or(state::show(which, context)).await,
         Verb::State(State::Export(which)) => signals.or(state::export(which, context)).await,
         Verb::State(State::Import(arguments)) => signals.or(state::import(arguments, context)).await,

@@ -7,3 +7,4 @@ mod support;
 mod sync;
 mod tidy;
 mod types;
+mod verify;

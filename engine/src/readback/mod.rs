@@ -58,7 +58,8 @@ impl ParquetFile {
         let size = reader.size();
         let decoder = guarded(|| ParquetMetaDataPushDecoder::try_new(size)).map_err(damaged)?;
         let mut decoder = decoder.with_page_index_policy(PageIndexPolicy::Skip);
-        let mut wanted = vec![(size - FOOTER_BYTES.min(size))..size];
+        let end = size.saturating_sub(FOOTER_BYTES)..size;
+        let mut wanted = Vec::from([end]);
         let metadata = loop {
             let found = fetch(reader.as_ref(), path, &wanted).await?;
             guarded(|| decoder.push_ranges(std::mem::take(&mut wanted), found)).map_err(damaged)?;
@@ -80,10 +81,17 @@ impl ParquetFile {
         self.metadata.schema()
     }
 
+    /// Bytes that it has.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.reader.size()
+    }
+
     /// Rows, as the footer says.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        (0..self.row_groups()).map(|index| self.row_group_rows(index)).sum()
+        // A damaged footer may say anything.
+        (0..self.row_groups()).fold(0, |sum: u64, index| sum.saturating_add(self.row_group_rows(index)))
     }
 
     /// Row groups that it has.
@@ -140,7 +148,7 @@ impl ParquetFile {
         let mut decoder = built.map_err(damaged)?;
         let (ranges, bytes): (Vec<_>, Vec<_>) = fetched.into_iter().unzip();
         guarded(|| decoder.push_ranges(ranges, bytes)).map_err(damaged)?;
-        let batches = loop {
+        let reader = loop {
             match guarded(|| decoder.try_next_reader()).map_err(damaged)? {
                 DecodeResult::NeedsData(ranges) => {
                     let bytes = fetch(self.reader.as_ref(), &self.path, &ranges).await?;
@@ -151,7 +159,7 @@ impl ParquetFile {
                 DecodeResult::Finished => break None,
             }
         };
-        Ok(Batches { batches, path: self.path.clone(), place })
+        Ok(Batches { reader, path: self.path.clone(), place })
     }
 
     fn batch_rows(&self, index: usize) -> usize {
@@ -170,7 +178,7 @@ impl ParquetFile {
 /// The batches of one row group. Decoding happens in the caller's thread: call it where waiting is
 /// allowed (`block_in_place`).
 pub struct Batches {
-    batches: Option<ParquetRecordBatchReader>,
+    reader: Option<ParquetRecordBatchReader>,
     path: String,
     place: String,
 }
@@ -179,10 +187,10 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batches = self.batches.as_mut()?;
-        let next = guarded(|| batches.next().transpose().map_err(ParquetError::from));
+        let reader = self.reader.as_mut()?;
+        let next = guarded(|| reader.next().transpose().map_err(ParquetError::from));
         if !matches!(next, Ok(Some(_))) {
-            self.batches = None;
+            self.reader = None;
         }
         let failed = |error| damaged(&self.path, &format!("{} can't be decoded", self.place), error);
         next.transpose().map(|batch| batch.map_err(failed))

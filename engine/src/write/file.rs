@@ -4,10 +4,16 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
 use protocol::{Compression, Error, Result, Stage, StagedFile, StagedWriter};
 use std::sync::Arc;
 use tokio::task::block_in_place;
+
+use crate::receipt::{ColumnSums, FileReceipt, RowHasher};
+
+/// Rows of a row group at most, and up to a batch more.
+const ROW_GROUP_ROWS: usize = 1 << 20;
 
 /// How files of one stream are encoded.
 #[derive(Debug, Clone)]
@@ -15,6 +21,8 @@ pub(crate) struct FileSettings {
     schema: SchemaRef,
     properties: WriterPropertiesPtr,
     row_group_bytes: usize,
+    /// `None` where a type has no hash: then files have no receipt.
+    hasher: Option<Arc<RowHasher>>,
 }
 
 impl FileSettings {
@@ -29,9 +37,18 @@ impl FileSettings {
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_compression(codec)
+            // Row groups are ended here, where their sums are.
+            .set_max_row_group_row_count(None)
             .build();
         let row_group_bytes = usize::try_from(row_group_bytes).unwrap_or(usize::MAX);
-        Self { schema, properties: Arc::new(properties), row_group_bytes }
+        let hasher = RowHasher::new(&schema, &[]).map(Arc::new);
+        Self { schema, properties: Arc::new(properties), row_group_bytes, hasher }
+    }
+
+    /// Names the columns that are not the source's.
+    pub(crate) fn added(self, columns: &[String]) -> Self {
+        let hasher = RowHasher::new(&self.schema, columns).map(Arc::new);
+        Self { hasher, ..self }
     }
 }
 
@@ -43,6 +60,7 @@ pub(crate) struct FileWriter {
     row_group_bytes: usize,
     rows: u64,
     written: u64,
+    receipt: Option<FileReceipt>,
 }
 
 impl FileWriter {
@@ -56,15 +74,21 @@ impl FileWriter {
         let properties = settings.properties.as_ref().clone();
         let encoder =
             ArrowWriter::try_new(Vec::new(), settings.schema.clone(), Some(properties)).map_err(encoding)?;
-        Ok(Self { encoder, staged, row_group_bytes: settings.row_group_bytes, rows: 0, written: 0 })
+        let receipt = settings.hasher.clone().map(FileReceipt::new);
+        let row_group_bytes = settings.row_group_bytes;
+        Ok(Self { encoder, staged, row_group_bytes, rows: 0, written: 0, receipt })
     }
 
     /// Appends `batch`; closes the row group when it is large enough.
     pub(crate) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let (encoder, limit) = (&mut self.encoder, self.row_group_bytes);
         block_in_place(|| {
-            encoder.write(batch)?;
-            if encoder.memory_size() >= limit { encoder.flush() } else { Ok(()) }
+            if let Some(receipt) = &mut self.receipt {
+                receipt.rows(batch);
+            }
+            self.encoder.write(batch)?;
+            let is_full = self.encoder.memory_size() >= self.row_group_bytes
+                || self.encoder.in_progress_rows() >= ROW_GROUP_ROWS;
+            if is_full { self.end_group() } else { Ok(()) }
         })
         .map_err(encoding)?;
         self.rows += batch.num_rows() as u64;
@@ -74,15 +98,27 @@ impl FileWriter {
 
     /// Closes the row group to give its memory back.
     pub(crate) async fn flush(&mut self) -> Result<()> {
-        let encoder = &mut self.encoder;
-        block_in_place(|| encoder.flush()).map_err(encoding)?;
+        block_in_place(|| self.end_group()).map_err(encoding)?;
         self.drain().await
+    }
+
+    fn end_group(&mut self) -> parquet::errors::Result<()> {
+        if self.encoder.in_progress_rows() == 0 {
+            return Ok(());
+        }
+        if let Some(receipt) = &mut self.receipt {
+            receipt.end_group();
+        }
+        self.encoder.flush()
     }
 
     async fn drain(&mut self) -> Result<()> {
         let bytes = std::mem::take(self.encoder.inner_mut());
         if !bytes.is_empty() {
             self.written += bytes.len() as u64;
+            if let Some(receipt) = &mut self.receipt {
+                receipt.bytes(&bytes);
+            }
             self.staged.write(bytes.into()).await?;
             protocol::point!("file.row_group");
         }
@@ -103,11 +139,19 @@ impl FileWriter {
     pub(crate) async fn finish(mut self) -> Result<StagedFile> {
         self.flush().await?;
         protocol::point!("file.flushed");
+        if let Some(receipt) = &self.receipt {
+            let sums = ColumnSums::write(receipt.groups());
+            self.encoder.append_key_value_metadata(KeyValue::new(ColumnSums::KEY.to_owned(), sums));
+        }
         let footer = self.encoder.into_inner().map_err(encoding)?;
+        if let Some(receipt) = &mut self.receipt {
+            receipt.bytes(&footer);
+        }
         self.staged.write(footer.into()).await?;
         let file = self.staged.finish().await?;
         protocol::point!("file.finished");
-        Ok(StagedFile { rows: self.rows, ..file })
+        let receipt = self.receipt.as_ref().map(FileReceipt::finish);
+        Ok(StagedFile { rows: self.rows, receipt, ..file })
     }
 
     /// Throws the file away.

@@ -16,3 +16,4 @@ mod rival;
 mod round;
 mod schema;
 mod stop;
+mod verify;

@@ -1,7 +1,7 @@
 //! A destination whose files are bytes in memory, so that tests read rows back through Parquet.
 //! It is strict: what a real one could not do without harm is a violation, which fails the test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use protocol::{
-    Commit, CommitId, CommittedFile, Compression, ConfiguredStream, Destination, Error, FileOptions,
+    Audit, Commit, CommitId, CommittedFile, Compression, ConfiguredStream, Destination, Error, FileOptions,
     FileReader, Head, Prepared, Result, Stage, StagedFile, StagedWriter, Totals, WriteMode, reconcile,
 };
 use serde_json::json;
@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) commits: Vec<Commit>,
     /// Files that readers see.
     pub(crate) visible: BTreeMap<String, Bytes>,
+    /// Files that are visible and gone.
+    pub(crate) lost: BTreeSet<String>,
     /// Files of an overwrite that has not ended.
     pending: BTreeMap<String, Bytes>,
 }
@@ -65,6 +67,10 @@ impl Default for Store {
 impl Store {
     pub(crate) fn target<T>(&self, name: &str, look: impl FnOnce(&Target) -> T) -> T {
         look(self.targets.lock().unwrap().entry(name.to_owned()).or_default())
+    }
+
+    pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Target)) {
+        change(self.targets().entry(name.to_owned()).or_default());
     }
 
     pub(crate) fn head(&self, name: &str) -> Head {
@@ -158,8 +164,28 @@ impl Destination for MemoryDestination {
             let files = target.commits.iter().flat_map(|commit| {
                 commit.files.iter().map(|file| CommittedFile::new(file.clone(), commit.sequence))
             });
-            files.filter(|file| target.visible.contains_key(&file.path)).collect()
+            let is_visible = |path: &String| target.visible.contains_key(path) || target.lost.contains(path);
+            files.filter(|file| is_visible(&file.path)).collect()
         }))
+    }
+
+    async fn audit(&self, target: &str) -> Result<Audit> {
+        self.faults.step("audit").await?;
+        let files = self.visible(target).await?;
+        let named: BTreeSet<&String> = files.iter().map(|file| &file.path).collect();
+        let unexpected = self.store.target(target, |target| {
+            let extra = target.visible.iter().filter(|(path, _)| !named.contains(path));
+            extra.map(|(path, bytes)| (path.clone(), bytes.len() as u64)).collect()
+        });
+        let sequence = self.store.head(target).sequence;
+        Ok(Audit {
+            sequence,
+            commits: sequence,
+            files,
+            unexpected: Some(unexpected),
+            is_settled: true,
+            problems: Vec::new(),
+        })
     }
 
     async fn open_file(&self, target: &str, path: &str) -> Result<Option<Box<dyn FileReader>>> {

@@ -93,6 +93,26 @@ impl Lake {
         found.iter().map(|object| (path(&object.location), object.size)).collect()
     }
 
+    fn key(&self, path: &str) -> Key {
+        Key::from(format!("{}/{path}", self.target))
+    }
+
+    /// The bytes of a listed file.
+    pub(crate) async fn read(&self, path: &str) -> Vec<u8> {
+        let found = self.store.get(&self.key(path)).await.expect("it was listed");
+        found.bytes().await.expect("it can be read").into()
+    }
+
+    /// Puts a file among the data, as nobody should.
+    pub(crate) async fn write(&self, path: &str, bytes: Vec<u8>) {
+        self.store.put(&self.key(path), bytes.into()).await.expect("it can be written");
+    }
+
+    /// Takes a file away from the data, as nobody should.
+    pub(crate) async fn remove(&self, path: &str) {
+        self.store.delete(&self.key(path)).await.expect("it can be removed");
+    }
+
     /// The commits that stand, first to last.
     pub(crate) async fn commits(&self) -> Vec<Value> {
         let folder = format!("_tidegate/{}/manifest", self.target);

@@ -34,8 +34,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_schema::SchemaRef;
 use chrono::{DateTime, Utc};
 use protocol::{
-    Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared, Repair,
-    Result,
+    Audit, Commit, CommittedFile, ConfiguredStream, Destination, FileOptions, FileReader, Head, Prepared,
+    Repair, Result,
 };
 use tokio::sync::OnceCell;
 
@@ -100,6 +100,10 @@ impl Destination for Parquet {
 
     async fn visible(&self, target: &str) -> Result<Vec<CommittedFile>> {
         readback::visible(&self.store, &Layout::new(target)?).await
+    }
+
+    async fn audit(&self, target: &str) -> Result<Audit> {
+        readback::audit(&self.store, &Layout::new(target)?).await
     }
 
     async fn open_file(&self, target: &str, path: &str) -> Result<Option<Box<dyn FileReader>>> {

@@ -150,6 +150,14 @@ impl Store {
         }
     }
 
+    /// All files somewhere below a folder: their paths in it, and their bytes.
+    pub(super) async fn files_below(&self, folder: &str) -> Result<Vec<(String, u64)>> {
+        match self {
+            Self::Directory(store) => store.files_below(folder).await,
+            Self::Objects(store) => store.files_below(folder).await,
+        }
+    }
+
     /// Removes keys; those that are missing count as removed.
     pub(super) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         match self {

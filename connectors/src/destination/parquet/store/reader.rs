@@ -1,6 +1,6 @@
 //! One visible file, read by ranges.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use protocol::{Error, FileReader, Result};
 
-use super::blocking::blocking;
+use super::blocking::{blocking, names};
 use super::{Directory, Objects};
 use crate::destination::parquet::error;
 
@@ -39,6 +39,45 @@ impl Directory {
             }
         })
         .await
+    }
+}
+
+impl Directory {
+    pub(super) async fn files_below(&self, folder: &str) -> Result<Vec<(String, u64)>> {
+        let top = self.path(folder);
+        blocking(move || {
+            let (mut files, mut folders) = (Vec::new(), vec![String::new()]);
+            while let Some(folder) = folders.pop() {
+                for name in names(&top.join(&folder))? {
+                    let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+                    // Links are not followed: they can lead round in a circle. A file may be gone by now.
+                    match fs::symlink_metadata(top.join(&path)) {
+                        Ok(metadata) if metadata.is_dir() => folders.push(path),
+                        Ok(metadata) => files.push((path, metadata.len())),
+                        Err(_) => {}
+                    }
+                }
+            }
+            Ok(files)
+        })
+        .await
+    }
+}
+
+impl Objects {
+    pub(super) async fn files_below(&self, folder: &str) -> Result<Vec<(String, u64)>> {
+        let prefix = self.location(folder)?;
+        let objects: Vec<_> = self
+            .store()
+            .list(Some(&prefix))
+            .try_collect()
+            .await
+            .map_err(|error| error::store("can't list", &self.place(folder), &error))?;
+        let path = |location: &Path| {
+            let parts: Vec<_> = location.prefix_match(&prefix)?.collect();
+            Some(parts.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join("/"))
+        };
+        Ok(objects.iter().filter_map(|object| Some((path(&object.location)?, object.size))).collect())
     }
 }
 
