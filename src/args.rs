@@ -240,6 +240,9 @@ pub(crate) struct Reconcile {
     /// Commit a tombstone for each row that was deleted at the source
     #[arg(long)]
     pub(crate) apply: bool,
+    /// Do so also where most rows of a stream are gone, as behind a wrong address
+    #[arg(long, requires = "apply")]
+    pub(crate) force: bool,
     /// Show up to so many keys of each kind. They are values of rows
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) show_keys: usize,

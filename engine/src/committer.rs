@@ -136,6 +136,7 @@ impl<'a> Committer<'a> {
         self.held = Staged::default();
         // Invariant: state never moves without its files, so no commit follows one that failed.
         self.is_lost = true;
+        protocol::point!("commit.begun");
         let watch = Watch::start();
         let (destination, target) = (self.destination, &self.plan.stream.target);
         // A commit under way is not given up for a signal: its outcome would stay unknown.
@@ -145,6 +146,7 @@ impl<'a> Committer<'a> {
         .await;
         self.committed.seconds += watch.seconds();
         self.head = result.map_err(|error| self.located(error))?;
+        protocol::point!("commit.answered");
         self.committed.commits += 1;
         self.committed.sum.add(&commit.files);
         if self.head.id == Some(commit.id) {

@@ -102,8 +102,10 @@ impl StreamSync<'_> {
             self.progress.enter(Step::Planning);
             let watch = Watch::start();
             let prepared = self.prepare().await?;
+            protocol::point!("sync.prepared");
             prepared.stage.claim();
             let plan = self.plan(&prepared.head, Lifetime::Session).await?;
+            protocol::point!("sync.planned");
             report.seconds.plan += watch.seconds();
             report.planned(&plan, &prepared);
             match self.execute(&plan, prepared, report).await {

@@ -109,7 +109,7 @@ impl Stream {
     /// Adds a column that can serve as cursor.
     #[must_use]
     pub fn cursor(mut self, field: &str) -> Self {
-        self.cursors.push(CursorCandidate { field: field.to_owned(), indexed: None, note: None });
+        self.cursors.push(CursorCandidate { field: field.to_owned(), indexed: None, note: None, mode: None });
         self
     }
 }
@@ -123,6 +123,10 @@ pub struct CursorCandidate {
     pub indexed: Option<bool>,
     /// What to know before choosing it.
     pub note: Option<String>,
+    /// How the source makes sure that nothing is lost by it, as [`Plan::mode`](crate::Plan::mode) names
+    /// it, and why not better; `None` where the source does not say.
+    #[serde(default)]
+    pub mode: Option<String>,
 }
 
 /// Which streams [`Source::discover`](crate::Source::discover) is asked for, so that a source with

@@ -43,6 +43,9 @@ mod emitter;
 mod erased;
 mod error;
 mod file;
+#[cfg(feature = "killpoints")]
+#[doc(hidden)]
+pub mod killpoint;
 mod period;
 mod receipt;
 mod secret;
@@ -70,6 +73,24 @@ pub use receipt::{Digest, Receipt, WrittenReceipt};
 pub use secret::Secret;
 pub use source::{Covered, Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
+
+/// A place where a test can kill or stop the process: `point!("commit.manifest.sent")`. Nothing at all
+/// without the feature `killpoints`, which only tests switch on.
+#[cfg(feature = "killpoints")]
+#[macro_export]
+macro_rules! point {
+    ($name:literal) => {
+        $crate::killpoint::reach($name)
+    };
+}
+
+/// A place where a test can kill or stop the process: `point!("commit.manifest.sent")`. Nothing at all
+/// without the feature `killpoints`, which only tests switch on.
+#[cfg(not(feature = "killpoints"))]
+#[macro_export]
+macro_rules! point {
+    ($name:literal) => {};
+}
 
 /// What most connectors need: `use protocol::prelude::*;`.
 pub mod prelude {

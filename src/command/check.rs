@@ -164,34 +164,38 @@ impl Checks<'_> {
         };
         let details = vec![human::counted(streams.len() as u64, "stream")];
         self.results.push(Checked::new("connection", &session.name, Status::Ok, details));
-        match slow_cursors(session.source.as_ref(), &streams).await {
-            Ok(warnings) => self.results.extend(warnings),
+        match cursors(session.source.as_ref(), &streams).await {
+            Ok(checked) => self.results.extend(checked),
             Err(error) => self.results.push(Checked::failed("connection", &session.name, error.into())),
         }
     }
 }
 
-/// A warning for each cursor that no index leads with.
-async fn slow_cursors(source: &dyn DynSource, streams: &[ConfiguredStream]) -> Result<Vec<Checked>, Error> {
+/// How each stream with a cursor is read, and a warning where no index leads with it.
+async fn cursors(source: &dyn DynSource, streams: &[ConfiguredStream]) -> Result<Vec<Checked>, Error> {
     let with_cursor = || streams.iter().filter_map(|stream| Some((stream, stream.cursor.as_deref()?)));
     let patterns: Vec<String> = with_cursor().map(|(stream, _)| stream.name.clone()).collect();
     if patterns.is_empty() {
         return Ok(Vec::new());
     }
     let catalog = source.discover(&StreamFilter { patterns }).await?;
-    let mut warnings = Vec::new();
+    let mut checked = Vec::new();
     for (stream, cursor) in with_cursor() {
         let candidates =
             catalog.stream(&stream.name).map(|found| found.cursors.as_slice()).unwrap_or_default();
         let Some(found) = candidates.iter().find(|candidate| candidate.field == cursor) else { continue };
+        let mode = found.mode.as_ref().map(|mode| format!("mode {mode}"));
         if found.indexed == Some(false) {
             let mut details =
                 vec![format!("no index leads with the cursor {cursor:?}: each sync reads the whole table")];
             details.extend(found.note.clone());
-            warnings.push(Checked::new("stream", &stream.name, Status::Warn, details));
+            details.extend(mode);
+            checked.push(Checked::new("stream", &stream.name, Status::Warn, details));
+        } else if let Some(mode) = mode {
+            checked.push(Checked::new("stream", &stream.name, Status::Ok, vec![mode]));
         }
     }
-    Ok(warnings)
+    Ok(checked)
 }
 
 fn answer(results: &[Checked]) -> Answer {

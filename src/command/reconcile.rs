@@ -23,6 +23,7 @@ pub(super) async fn run(arguments: &Reconcile, context: &Context) -> Result<Answ
             Which::All => Compared::All,
         },
         apply: arguments.apply,
+        force: arguments.force,
         show_keys: arguments.show_keys,
     };
     let report = session.sync(&arguments.streams.patterns).reconcile(&asked).await;

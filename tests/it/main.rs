@@ -2,6 +2,7 @@
 
 mod cli;
 mod faults;
+mod kill;
 mod reconcile;
 mod support;
 mod sync;

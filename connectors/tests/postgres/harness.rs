@@ -83,6 +83,8 @@ impl Sync {
         self.stream.sync_mode = SyncMode::Incremental;
         self.stream.cursor = Some(cursor.to_owned());
         self.stream.lag = Some(Duration::ZERO);
+        // Tables of tests are small, and shall be read as large ones are.
+        self.stream.options.insert("sweep".to_owned(), json!("never"));
         self
     }
 

@@ -130,7 +130,7 @@ async fn a_state_of_the_first_version_is_gone_on_with() {
             cursor.remove("greatest");
         }
         database.execute("INSERT INTO t VALUES (2)").await;
-        sync.stream.options.clear();
+        set_mode(&mut sync, "auto");
         assert_eq!(sync.rows().await, ["2"]);
         assert_eq!(sync.state.as_ref().unwrap().version, 2);
         database.execute("INSERT INTO t VALUES (3)").await;
@@ -301,4 +301,43 @@ async fn an_increment_of_a_large_table_goes_by_its_index() {
             assert!(!found.iter().any(|node| node.contains("Seq Scan")), "{cursor}: {found:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn rows_with_old_values_are_found_where_all_are_looked_at() {
+    for sweep in ["auto", "always", "never"] {
+        let database = Cluster::shared().database();
+        database.execute(&format!("{TABLE} INSERT INTO t VALUES (1)")).await;
+        let mut sync = sync(&database, "at").await;
+        sync.stream.options.insert("sweep".to_owned(), json!(sweep));
+        assert_eq!(sync.rows().await, ["1"]);
+        let late = database.client().await;
+        late.batch_execute("BEGIN; INSERT INTO t VALUES (2, '2001-01-01')").await.unwrap();
+        database.execute("INSERT INTO t VALUES (3, '2001-01-01'), (4, now())").await;
+        let found = sweep != "never";
+        assert_eq!(sync.rows().await, if found { vec!["3", "4"] } else { vec!["4"] }, "{sweep}");
+        late.batch_execute("COMMIT").await.unwrap();
+        assert_eq!(sync.rows().await, if found { vec!["2"] } else { vec![] }, "{sweep}");
+        assert_eq!(sync.rows().await, NOTHING, "{sweep}");
+    }
+}
+
+#[tokio::test]
+async fn to_look_at_all_rows_or_not_may_change_between_syncs() {
+    let database = Cluster::shared().database();
+    database.execute(TABLE).await;
+    let mut sync = sync(&database, "at").await;
+    let mut read = Vec::new();
+    for round in 0..8 {
+        let late = database.client().await;
+        let sweep = if round / 2 % 2 == 0 { "never" } else { "always" };
+        sync.stream.options.insert("sweep".to_owned(), json!(sweep));
+        late.batch_execute(&format!("BEGIN; INSERT INTO t VALUES ({})", round * 2 + 1)).await.unwrap();
+        database.execute(&format!("INSERT INTO t VALUES ({})", round * 2 + 2)).await;
+        read.extend(sync.rows().await);
+        late.batch_execute("COMMIT").await.unwrap();
+    }
+    read.extend(sync.rows().await);
+    read.sort();
+    assert_eq!(read, numbers(1, 16));
 }

@@ -72,6 +72,7 @@ async fn a_promoted_standby_is_gone_on_with() {
     assert_eq!(rows.len(), 2);
     assert!(notes.iter().any(|note| note.contains("timeline 1 is now 2")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("again, most of them for a second time")), "{notes:?}");
+    sync.stream.options.remove("sweep");
     promoted.execute("INSERT INTO t VALUES (3)").await;
     assert_eq!(sync.rows().await.len(), 1);
     assert_eq!(settled.rows().await.len(), 2, "windows go on where the last one ended");

@@ -89,6 +89,7 @@ async fn torture(sync: &mut Sync, database: &Database, place: &Database, stamps:
     // Stamps are rounded down by up to a millisecond.
     sync.stream.lag = Some(Duration::from_millis(20));
     let is_settled = sync.stream.options.contains_key("mode");
+    assert_eq!(sync.stream.options["sweep"], "never", "the cursor has to find the rows");
     let (ids, stop) = (Arc::new(AtomicI64::new(1)), Arc::new(AtomicBool::new(false)));
     let writers = (0..WRITERS)
         .map(|writer| write(database, stamps, seed + writer as u64, Arc::clone(&ids), Arc::clone(&stop)));

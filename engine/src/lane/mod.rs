@@ -240,6 +240,7 @@ impl Lane {
     /// A clean cut: all open files end, and with them the partitions that they account for.
     async fn cut(&mut self) -> Result<()> {
         let staged = self.chain.cut(&self.reading).await?;
+        protocol::point!("lane.cut");
         if staged.files.is_empty() && staged.done.is_empty() {
             return Ok(());
         }

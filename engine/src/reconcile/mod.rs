@@ -75,6 +75,8 @@ pub struct Reconcile {
     pub columns: Compared,
     /// Whether rows that were deleted at the source are marked so at the destination.
     pub apply: bool,
+    /// Whether that may be most rows of a target.
+    pub force: bool,
     /// How many keys of each kind the report shows. Keys are values of rows.
     pub show_keys: usize,
 }
@@ -239,7 +241,10 @@ async fn compare(
     let image = Image::new(memory / 2, files.iter().map(|file| file.sequence).collect());
     let passed = passes(context, &reader, &target, image, tombstones.as_mut(), report).await;
     let applied = match (passed, &mut tombstones) {
-        (Ok(()), Some(tombstones)) => tombstones.commit(context, &stream).await,
+        (Ok(()), Some(tombstones)) => match refuse_most(report, asked) {
+            Ok(()) => tombstones.commit(context, &stream).await,
+            refused => refused.map(|()| None),
+        },
         (passed, _) => passed.map(|()| None),
     };
     if let Ok(Some(sequence)) = &applied {
@@ -251,6 +256,20 @@ async fn compare(
     }
     advise(report, &stream, &reader.promise, asked);
     applied.map(drop)
+}
+
+/// A table that lost most of its rows is rather another one: a copy of the database that is empty, a role
+/// that may see less.
+fn refuse_most(report: &StreamReconciliation, asked: &Reconcile) -> Result<()> {
+    const MANY: u64 = 1000;
+    if asked.force || report.extra < MANY || report.extra * 2 <= report.target_rows {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "{} of {} rows would be marked as deleted: is this the right source?",
+        report.extra, report.target_rows
+    ))
+    .hint("check where the connection leads and what its role may see; `--force` marks them all the same"))
 }
 
 /// Reads both sides as often as it takes to cover all keys.

@@ -8,6 +8,7 @@ mod report;
 mod source;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use protocol::{Audit, CommittedFile, ConfiguredStream, Digest, ErrorKind, Result};
@@ -22,6 +23,8 @@ pub use report::{Finding, Problem, SourceVerdict, StreamVerdict, VERIFY_VERSION,
 
 /// Times that a target may be overwritten while it is read.
 const ATTEMPTS: usize = 3;
+/// How long a commit that stands is given to be carried out before it is looked at again.
+const SETTLES: Duration = Duration::from_millis(500);
 
 impl Sync {
     /// Reads back what is committed and compares it with its receipts; with `with_source`, a full
@@ -102,11 +105,12 @@ async fn check(context: &Context, subject: &Subject, verdict: &mut StreamVerdict
     let target = subject.target.as_str();
     let mut audit = settled_audit(context, target).await?;
     for attempt in 1.. {
-        let checked = read_all(context, target, &audit).await?;
+        let checked = read_all(context, target, &audit).await;
         let is_missing = |checked: &Checked| {
             checked.finding.as_ref().is_some_and(|finding| finding.problem == Problem::Missing)
         };
-        if attempt < ATTEMPTS && checked.iter().any(is_missing) {
+        let is_doubtful = checked.as_ref().map_or(true, |checked| checked.iter().any(is_missing));
+        if attempt < ATTEMPTS && is_doubtful {
             // A sync that overwrites has taken them away meanwhile: what it wrote is what counts.
             let now = settled_audit(context, target).await?;
             if now.sequence != audit.sequence {
@@ -114,7 +118,7 @@ async fn check(context: &Context, subject: &Subject, verdict: &mut StreamVerdict
                 continue;
             }
         }
-        take(verdict, &audit, checked);
+        take(verdict, &audit, checked?);
         break;
     }
     if let Some(stream) = &subject.stream {
@@ -124,8 +128,17 @@ async fn check(context: &Context, subject: &Subject, verdict: &mut StreamVerdict
     Ok(())
 }
 
+/// What the destination says, once a commit that is being carried out just now is done.
 async fn settled_audit(context: &Context, target: &str) -> Result<Audit> {
-    retried(context, || context.destination.audit(target)).await
+    let mut attempt = 1;
+    loop {
+        let audit = retried(context, || context.destination.audit(target)).await?;
+        if audit.is_settled || attempt == ATTEMPTS {
+            return Ok(audit);
+        }
+        attempt += 1;
+        tokio::time::sleep(SETTLES).await;
+    }
 }
 
 async fn retried<T, F: Future<Output = Result<T>>>(context: &Context, call: impl FnMut() -> F) -> Result<T> {

@@ -70,6 +70,7 @@ impl FileWriter {
         folder: Option<&str>,
     ) -> Result<Self> {
         let staged = stage.create(folder).await?;
+        protocol::point!("file.created");
         let properties = settings.properties.as_ref().clone();
         let encoder =
             ArrowWriter::try_new(Vec::new(), settings.schema.clone(), Some(properties)).map_err(encoding)?;
@@ -91,6 +92,7 @@ impl FileWriter {
         })
         .map_err(encoding)?;
         self.rows += batch.num_rows() as u64;
+        protocol::point!("file.encoded");
         self.drain().await
     }
 
@@ -118,6 +120,7 @@ impl FileWriter {
                 receipt.bytes(&bytes);
             }
             self.staged.write(bytes.into()).await?;
+            protocol::point!("file.row_group");
         }
         Ok(())
     }
@@ -139,12 +142,14 @@ impl FileWriter {
             let sums = ColumnSums::write(receipt.groups());
             self.encoder.append_key_value_metadata(KeyValue::new(ColumnSums::KEY.to_owned(), sums));
         }
+        protocol::point!("file.flushed");
         let footer = self.encoder.into_inner().map_err(encoding)?;
         if let Some(receipt) = &mut self.receipt {
             receipt.bytes(&footer);
         }
         self.staged.write(footer.into()).await?;
         let file = self.staged.finish().await?;
+        protocol::point!("file.finished");
         let receipt = self.receipt.as_ref().map(FileReceipt::finish);
         Ok(StagedFile { rows: self.rows, receipt, ..file })
     }

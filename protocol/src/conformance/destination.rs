@@ -109,6 +109,7 @@ pub async fn writes<F: DestinationFixture>(fixture: &F) {
 pub async fn readback<F: DestinationFixture>(fixture: &F) {
     readback::visible_files_are_those_of_the_commits(fixture).await;
     readback::visible_files_can_be_read_by_ranges(fixture).await;
+    readback::an_audit_finds_what_the_commits_say(fixture).await;
 }
 
 /// Claims and repairs: processes that meet others, and targets that have lost nothing.

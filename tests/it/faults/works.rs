@@ -75,6 +75,22 @@ async fn a_zombie_that_wakes_up_leaves_with_75_and_removes_only_its_own() {
 }
 
 #[tokio::test]
+async fn a_zombie_in_a_directory_leaves_with_75_and_removes_only_its_own() {
+    let mut ledger = Ledger::incremental(100_000).await;
+    ledger.slow(99_999, 8.0);
+    let zombie = ledger.start();
+    let stage = ledger.project.path("lake/_tidegate/public.ledger/stage");
+    until("a run in the stage", || std::fs::read_dir(&stage).is_ok_and(|mut runs| runs.next().is_some()));
+    zombie.signal("STOP");
+    ledger.fast();
+    assert_eq!(ledger.project.sync()["totals"]["rows_written"], 100_000);
+    zombie.signal("CONT");
+    zombie.wait().exits(75);
+    ledger.is_whole().await;
+    assert_eq!(std::fs::read_dir(&stage).unwrap().count(), 0, "nothing waits");
+}
+
+#[tokio::test]
 async fn who_meets_a_sync_at_work_leaves_with_75_and_says_whom_it_met() {
     let (mut ledger, bucket) = in_bucket(300).await;
     let (first, gate) = sending(&mut ledger, &bucket);

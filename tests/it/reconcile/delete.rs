@@ -161,3 +161,27 @@ async fn rows_in_a_bucket_are_compared_and_marked_in_their_folders() {
     lake.is_tidy().await;
     is_current(&project, &database.query("SELECT id, amount FROM t ORDER BY t.id").await);
 }
+
+#[tokio::test]
+async fn a_source_that_lost_most_rows_is_taken_for_the_wrong_one() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE t (id bigint PRIMARY KEY, updated_at timestamptz DEFAULT '2025-01-01'); \
+             INSERT INTO t SELECT generate_series(1, 2100)",
+        )
+        .await;
+    let project = project(&database);
+    project.sync();
+    database.execute("DELETE FROM t WHERE id > 700").await;
+    let lake = Lake::in_directory(&project.path("lake"), "public.t");
+    let before = (lake.files().await, lake.commits().await);
+    let refused = reconciled(&project, &["--apply"], 78);
+    let message = refused["error"]["message"].as_str().expect("it failed");
+    assert!(message.starts_with("1400 of 2100 rows would be marked"), "{message}");
+    assert_eq!(refused["marked"], 0);
+    assert!((lake.files().await, lake.commits().await) == before, "nothing was changed");
+    lake.is_tidy().await;
+    assert_eq!(reconciled(&project, &["--apply", "--force"], 0)["marked"], 1400);
+    assert_eq!(counts(&reconciled(&project, &[], 0)), [700, 0, 0, 0, 0]);
+}

@@ -155,16 +155,21 @@ impl Lake {
 
     /// The whole-numbered columns of all rows in the listed files, sorted.
     pub(crate) async fn rows<const N: usize>(&self, columns: [&str; N]) -> Vec<[i64; N]> {
+        self.rows_of(&self.files().await, columns).await
+    }
+
+    /// The same of some files.
+    pub(crate) async fn rows_of<const N: usize>(&self, files: &Files, columns: [&str; N]) -> Vec<[i64; N]> {
         let mut rows = Vec::new();
-        for path in self.files().await.into_keys() {
-            rows.extend(self.rows_of(&path, columns).await.expect("it was listed"));
+        for path in files.keys() {
+            rows.extend(self.rows_in(path, columns).await.expect("it was listed"));
         }
         rows.sort_unstable();
         rows
     }
 
     /// The same of one file, as they lie in it; none where nobody can see it.
-    pub(crate) async fn rows_of<const N: usize>(
+    pub(crate) async fn rows_in<const N: usize>(
         &self,
         path: &str,
         columns: [&str; N],

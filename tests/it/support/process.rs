@@ -49,6 +49,22 @@ impl Running {
         self.child.wait().expect("it is our child").signal() == Some(9)
     }
 
+    /// Waits for its end, and returns the signal that it ended by, if it was one, with what it printed.
+    pub(crate) fn wait_for_signal(mut self) -> (Option<i32>, Ran) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.has_ended() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let signal = self.child.try_wait().expect("it is our child").and_then(|status| status.signal());
+        (signal, self.wait())
+    }
+
+    /// Whether it is stopped, as by SIGSTOP.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Ran {

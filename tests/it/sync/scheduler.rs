@@ -31,7 +31,7 @@ async fn a_success_is_one_document_of_the_promised_form() {
     assert_eq!(report["totals"]["rows_written"], 20);
     let stream = &report["streams"][0];
     assert_eq!((&stream["sync_mode"], &stream["write_mode"]), (&json!("incremental"), &json!("append")));
-    assert_eq!(stream["mode"], "settled_window");
+    assert_eq!(stream["mode"], "seen_set");
     assert_eq!(stream["cursor"]["before"], Value::Null);
     ledger.add(2).await;
     let again =

@@ -47,7 +47,7 @@ impl Follow {
             let files = files(&commit);
             let mut versions = Vec::new();
             for path in files.keys() {
-                let Some(rows) = self.lake.rows_of(path, ["version"]).await else { return };
+                let Some(rows) = self.lake.rows_in(path, ["version"]).await else { return };
                 versions.extend(rows.into_iter().map(|[version]| version));
             }
             self.account.take(self.next, self.since, versions);

@@ -114,6 +114,7 @@ async fn ask(store: &Store, target: &Target, connection: &str, schema: &SchemaRe
             format!("what {stopped} syncs of target {:?} left is removed first", target.layout.target),
         ));
     }
+    protocol::point!("claim.alone");
     Ok(())
 }
 
@@ -157,6 +158,7 @@ fn at_work(target: &Target, record: &Record) -> Error {
 pub(super) async fn release(store: &Store, target: &Target) {
     *target.claim.lock().await = Claim::Open;
     let released = store.release(&target.layout, &target.run, |path| target.is_doubted(path)).await;
+    protocol::point!("claim.released");
     let cleaned =
         if target.others.load(Ordering::Relaxed) { clean::again(store, target).await } else { Ok(()) };
     if let Err(error) = released.and(cleaned) {

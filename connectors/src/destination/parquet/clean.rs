@@ -67,7 +67,9 @@ async fn remove(
     let aborts: Vec<_> = garbage.map(|begun| objects.abort(&target.layout, begun)).collect();
     let aborted = aborts.len();
     objects.all(aborts).await?;
+    protocol::point!("clean.aborted");
     store.remove(vec![key]).await?;
+    protocol::point!("clean.removed");
     tracing::info!(
         target_name = target.layout.target,
         uploads = aborted,

@@ -73,6 +73,7 @@ pub(super) async fn commit(store: &Store, target: &Target, commit: &Commit) -> R
 async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) -> Result<Created> {
     let layout = &target.layout;
     target.refuse_overtaken(&commit.files)?;
+    protocol::point!("commit.settled");
     let adopted = match store.adopt(layout, commit.sequence, commit.files.clone()).await {
         Ok(adopted) => adopted,
         // A commit that was cancelled halfway may stand, and its files be where it put them.
@@ -85,8 +86,15 @@ async fn create(store: &Store, target: &Target, commit: &Commit, known: &Known) 
     };
     let mut manifest = next(store, target, commit, adopted, known.head.as_deref()).await?;
     let document = manifest.seal()?;
+    let was_in_doubt = commit.files.iter().any(|file| target.is_in_doubt(file));
     target.doubt(&commit.files);
-    let fate = settle_creation(store, layout, commit.sequence, document).await?;
+    protocol::point!("manifest.sealed");
+    let fate = match settle_creation(store, layout, commit.sequence, document).await? {
+        // This try was refused, and an earlier one may arrive yet: its files are kept.
+        Fate::Refused(error) if was_in_doubt => return Err(error),
+        fate => fate,
+    };
+    protocol::point!("manifest.created");
     target.resolve(&commit.files);
     match fate {
         Fate::Created => Ok(Created::Mine(Box::new(manifest))),
@@ -180,7 +188,10 @@ pub(super) async fn settle_creation(
         // The key exists, or the answer was lost: what is there says whose it is.
         match (head::find_commit(store, layout, sequence).await, result) {
             (Ok(Some(found)), _) => return Ok(Fate::Found(Box::new(found))),
-            (Ok(None), Err(error)) if !error.kind().is_retryable() => return Ok(Fate::Refused(error)),
+            (Ok(None), Err(error)) if !error.kind().is_retryable() => {
+                // What was sent before, and had no answer, may arrive yet.
+                return if attempt == 0 { Ok(Fate::Refused(error)) } else { Err(error) };
+            }
             (Err(_), Err(error)) | (Err(error), Ok(_)) => return Err(error),
             (Ok(None), result) => {
                 attempt += 1;

@@ -36,6 +36,7 @@ pub(super) async fn settle(store: &Store, target: &Target, mut known: Known) -> 
             target.learn(known.clone());
             return Ok(known);
         };
+        protocol::point!("forward.begun");
         match carry_out(store, &target.layout, &head, Freshness::Unknown).await? {
             Outcome::Finished => known.finished = true,
             Outcome::Overtaken => known = head::find(store, &target.layout).await?,
@@ -63,9 +64,12 @@ pub(super) async fn carry_out(
             return Err(gone(store, layout, manifest, &lost));
         }
     }
+    protocol::point!("publish.done");
     // Only now: until the new files are visible the old ones are all that readers have.
     remove_void(store, layout, manifest).await?;
+    protocol::point!("void.done");
     head::write_hint(store, layout, manifest).await;
+    protocol::point!("hint.written");
     Ok(Outcome::Finished)
 }
 

@@ -19,14 +19,17 @@ pub(super) async fn prepare(
     let target = parquet.target(&stream.target)?;
     let store = &parquet.store;
     let (known, notes) = head::look(store, &target.layout).await?;
+    protocol::point!("prepare.found");
     known.check_owner(&stream.connection)?;
     let known = forward::settle(store, &target, known).await?;
+    protocol::point!("prepare.settled");
     known.check_owner(&stream.connection)?;
     if known.head.is_some() {
         refuse_later_files(store, &target, &known).await?;
     } else {
         refuse_leftovers(store, &target).await?;
         parquet.proven.get_or_try_init(|| probe::conditional_create(store, &target.layout)).await?;
+        protocol::point!("prepare.proven");
     }
     let swept = sweep(store, &target, &known).await;
     if let Err(error) = swept.and(clean::clean(store, &target, &known, &notes).await) {
@@ -36,6 +39,7 @@ pub(super) async fn prepare(
             "the stage was not cleaned up"
         );
     }
+    protocol::point!("prepare.swept");
     let (schema, changes) = join_schemas(&known, stream, schema)?;
     let head = known.head();
     let stage = ParquetStage {

@@ -30,6 +30,7 @@ async fn create_twice(store: &Store, key: &str) -> Result<()> {
     {
         return Err(refusal(store, key, "a new key is said to exist"));
     }
+    protocol::point!("probe.created");
     if store.create(key, Bytes::from_static(b"second")).await? == Creation::Created {
         return Err(refusal(store, key, "a key that exists can be created once more"));
     }

@@ -152,10 +152,12 @@ impl Barrier {
         let open = running.iter().map(|running| running.id.clone()).collect();
         let mark = Mark { at, started, open, value: None };
         let has_waited = wait.is_some() || mark.open.is_empty();
+        protocol::point!("barrier.marked");
         let mut barrier = Self { server: server?, listed, has_waited, mark, running, busy_since };
         if let Some(wait) = wait {
             let hopeless = earlier.map(|earlier| &earlier.mark.open);
             barrier.wait(primary, wait, hopeless.unwrap_or(&BTreeSet::new())).await?;
+            protocol::point!("barrier.waited");
         }
         Ok(barrier)
     }
@@ -299,5 +301,7 @@ impl Server {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -18,12 +18,15 @@ pub(crate) async fn copy_out<S>(
     out: &mut Emitter<'_, S>,
 ) -> Result<u64> {
     let mut copy = client.copy(sql, what).await?;
+    protocol::point!("copy.begun");
     while let Some(mut chunk) = copy.chunk().await? {
         while !chunk.is_empty() {
             let taken = decoder.decode(chunk)?;
+            protocol::point!("copy.decoded");
             chunk = &chunk[taken..];
             if decoder.is_full() {
                 emit(&mut decoder, out).await?;
+                protocol::point!("copy.emitted");
             }
         }
     }

@@ -45,6 +45,7 @@ pub(super) async fn read(
     };
     match done {
         Ok(()) => {
+            protocol::point!("read.finished");
             source.sessions.read(&stream.target, snapshot);
             Ok(())
         }
@@ -81,10 +82,12 @@ async fn copied(
 ) -> Result<()> {
     let table = partition.table();
     check(&turn, partition, layout).await.map_err(|error| gone(error, table, layout))?;
+    protocol::point!("read.checked");
     let decoder =
         Decoder::new(&layout.columns, Arc::clone(&stream.schema), stream.on_unfit, out.batch_bytes())?;
     let what = format!("could not read {}", table.qualified());
     let rows = copy_out(&mut turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
+    protocol::point!("read.copied");
     tracing::debug!(stream = stream.name, table = table.name, rows, "partition read");
     if !table.lockable {
         let answers = ask(&turn, WHAT, REWRITTEN).await?;

@@ -223,6 +223,7 @@ impl Sessions {
         let (Some(id), Some(ends), Some(server)) = (text(0, 0), ends, text(1, 1)) else {
             return Err(unexpected(WHAT));
         };
+        protocol::point!("snapshot.exported");
         let Lease { reader, slot, .. } = lease;
         let snapshot = Snapshot::kept(id.clone(), server, ends, reader.client, slot);
         locked(&self.snapshots).insert(id, Arc::clone(&snapshot));
@@ -263,6 +264,7 @@ impl Sessions {
             replica::catch_up(&lease, marker).await?;
         }
         run(&lease, &begin(&lease, None)).await?;
+        protocol::point!("snapshot.own");
         Ok(Turn(Some(Held::Lease(Box::new(lease)))))
     }
 
@@ -358,6 +360,7 @@ impl<'a> Turn<'a> {
                 return Err(lost());
             }
             lease.reader.inside = Some(snapshot.id.clone());
+            protocol::point!("snapshot.imported");
         }
         Ok(Self(Some(Held::Lease(Box::new(lease)))))
     }

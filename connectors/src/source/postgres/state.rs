@@ -288,28 +288,6 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_has_read_nothing_shows_no_position() {
-        let mut cursor = CursorState {
-            column: "id".to_owned(),
-            kind: CursorKind::Integer,
-            identity: Identity { system: None, timeline: None, database: 1, relation: 2 },
-            until: None,
-            seen: None,
-            greatest: Some("223".to_owned()),
-            loaded: false,
-            settled: None,
-            marks: Vec::new(),
-            leaves: Vec::new(),
-            filter: None,
-        };
-        let position =
-            |cursor: &CursorState| State { cursor: Some(cursor.clone()), is_full: false }.position();
-        assert_eq!(position(&cursor), None);
-        cursor.loaded = true;
-        assert_eq!(position(&cursor).as_deref(), Some("223"));
-    }
-
-    #[test]
     fn a_state_accounts_for_what_no_later_window_looks_at() {
         let identity = Identity { system: None, timeline: None, database: 1, relation: 2 };
         let state = |kind, until, seen: Option<Option<Bound>>| {
@@ -332,6 +310,28 @@ mod tests {
         assert_eq!(state(CursorKind::Integer, None, Some(seven)), covered(Some(8), false));
         assert_eq!(state(CursorKind::Timestamptz, None, Some(None)), covered(None, false));
         assert_eq!(State { cursor: None, is_full: true }.covered(), None);
+    }
+
+    #[test]
+    fn a_state_that_has_read_nothing_shows_no_position() {
+        let mut cursor = CursorState {
+            column: "id".to_owned(),
+            kind: CursorKind::Integer,
+            identity: Identity { system: None, timeline: None, database: 1, relation: 2 },
+            until: None,
+            seen: None,
+            greatest: Some("223".to_owned()),
+            loaded: false,
+            settled: None,
+            marks: Vec::new(),
+            leaves: Vec::new(),
+            filter: None,
+        };
+        let position =
+            |cursor: &CursorState| State { cursor: Some(cursor.clone()), is_full: false }.position();
+        assert_eq!(position(&cursor), None);
+        cursor.loaded = true;
+        assert_eq!(position(&cursor).as_deref(), Some("223"));
     }
 
     #[test]

@@ -61,6 +61,11 @@ impl Xids {
         self.0.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn contains(&self, xid: u64) -> bool {
+        self.0.binary_search(&xid).is_ok()
+    }
+
     /// As differences, seven bits a byte, the lowest first: most take one byte.
     fn packed(&self) -> String {
         let mut bytes = Vec::with_capacity(self.0.len() * 2);

@@ -88,3 +88,26 @@ pub(super) async fn visible_files_can_be_read_by_ranges<F: DestinationFixture>(f
         assert_eq!(refused.kind(), ErrorKind::Data, "{path:?}: {refused:?}");
     }
 }
+
+pub(super) async fn an_audit_finds_what_the_commits_say<F: DestinationFixture>(fixture: &F) {
+    let stream = stream("audited", WriteMode::Append);
+    let destination = fixture.open().await.expect("the place can be opened");
+    let none = match destination.audit(&stream.target).await {
+        Err(error) if error.kind() == ErrorKind::Unsupported => return,
+        none => none.expect("a target that is not there can be audited"),
+    };
+    assert_eq!((none.sequence, none.commits, none.files.len()), (0, 0, 0), "of a target that is not there");
+    Process::start(fixture, &stream).await.load(fixture, &[1]).await;
+    Process::start(fixture, &stream).await.load(fixture, &[2]).await;
+    let audit = destination.audit(&stream.target).await.expect("a target can be audited");
+    assert_eq!((audit.sequence, audit.commits, audit.is_settled), (2, 2, true));
+    assert_eq!(audit.files, destination.visible(&stream.target).await.expect("the files are told"));
+    assert!(audit.unexpected.is_none_or(|files| files.is_empty()), "no file is one too many");
+    assert_eq!(audit.problems, Vec::<String>::new());
+    let overwrite = crate::ConfiguredStream { write_mode: WriteMode::Overwrite, ..stream.clone() };
+    Process::start(fixture, &overwrite).await.load(fixture, &[3]).await;
+    let audit = destination.audit(&stream.target).await.expect("a target can be audited");
+    assert_eq!((audit.sequence, audit.files.len()), (3, 1), "after an overwrite");
+    assert!(audit.unexpected.is_none_or(|files| files.is_empty()), "what was overwritten is gone");
+    assert_eq!(audit.problems, Vec::<String>::new());
+}

@@ -66,6 +66,7 @@ impl LocalWriter {
             File::create_new(&created).map_err(|error| error::file("can't create", &created, error))
         })
         .await?;
+        protocol::point!("local.created");
         Ok(Box::new(Self {
             path,
             temp,
@@ -130,6 +131,7 @@ impl StagedWriter for LocalWriter {
             let unfinished = part.path().to_owned();
             blocking(move || {
                 file.sync_all().map_err(|error| error::file("can't write", &unfinished, error))?;
+                protocol::point!("local.synced");
                 fs::rename(&unfinished, &place).map_err(|error| error::file("can't finish", &place, error))
             })
             .await?;

@@ -91,6 +91,7 @@ impl UploadWriter {
             .create_multipart(&location)
             .await
             .map_err(|error| error::store("can't start the upload of", &place, &error))?;
+        protocol::point!("upload.created");
         Ok(Self {
             upload: Open { store, location, place, id: Some(id), path: path.clone(), run },
             path,
@@ -135,6 +136,7 @@ impl UploadWriter {
             sent.map_err(|error| Error::internal("an upload did not end").with_source(error))?;
         let part = part.map_err(|error| error::store("can't upload", &self.upload.place, &error))?;
         self.parts[number] = Some(part.content_id);
+        protocol::point!("upload.part");
         Ok(())
     }
 

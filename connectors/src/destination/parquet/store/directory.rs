@@ -75,7 +75,9 @@ impl Directory {
         let path = self.path(key);
         blocking(move || {
             let temp = write_aside(&path, &bytes, true)?;
+            protocol::point!("link.aside");
             let linked = fs::hard_link(&temp, &path);
+            protocol::point!("link.made");
             // What can't be removed now is swept later; whether the link stands matters more.
             let _ = fs::remove_file(&temp);
             match linked {
@@ -96,6 +98,7 @@ impl Directory {
         let path = self.path(key);
         blocking(move || {
             let temp = write_aside(&path, &bytes, false)?;
+            protocol::point!("hint.aside");
             fs::rename(&temp, &path).map_err(|error| error::file("can't write", &path, error))
         })
         .await
@@ -155,7 +158,14 @@ impl Directory {
 
     pub(super) async fn remove(&self, keys: Vec<String>) -> Result<()> {
         let paths: Vec<PathBuf> = keys.iter().map(|key| self.path(key)).collect();
-        blocking(move || paths.iter().try_for_each(|path| remove_file(path))).await
+        blocking(move || {
+            paths.iter().try_for_each(|path| {
+                remove_file(path)?;
+                protocol::point!("directory.removed");
+                Ok(())
+            })
+        })
+        .await
     }
 
     pub(super) async fn stage(
@@ -199,6 +209,7 @@ impl Directory {
                         }
                         _ => {}
                     }
+                    protocol::point!("adopt.moved");
                 }
                 match file_size(&to)? {
                     Some(size) if size == file.bytes => {}
@@ -235,7 +246,9 @@ impl Directory {
             let mut lost = Vec::new();
             for (from, to, bytes, path) in moves {
                 match fs::rename(&from, &to) {
-                    Ok(()) => {}
+                    Ok(()) => {
+                        protocol::point!("publish.renamed");
+                    }
                     Err(error) if error.kind() == io::ErrorKind::NotFound => match file_size(&to)? {
                         Some(size) if size == bytes => {}
                         Some(size) => return Err(wrong_size(&to.display().to_string(), size, bytes)),

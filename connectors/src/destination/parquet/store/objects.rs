@@ -104,8 +104,12 @@ impl Objects {
 
     pub(super) async fn create(&self, key: &str, bytes: Bytes) -> Result<Creation> {
         let location = self.location(key)?;
+        protocol::point!("put.begun");
         match self.store.put_opts(&location, bytes.into(), PutMode::Create.into()).await {
-            Ok(_) => Ok(Creation::Created),
+            Ok(_) => {
+                protocol::point!("put.answered");
+                Ok(Creation::Created)
+            }
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Creation::Exists)
             }
@@ -212,7 +216,9 @@ impl Objects {
                     let key = keys.first().map_or("", String::as_str);
                     return Err(self.failed("can't remove", key, &error));
                 }
-                _ => {}
+                _ => {
+                    protocol::point!("objects.removed");
+                }
             }
         }
         Ok(())
@@ -238,7 +244,10 @@ impl Objects {
         let begun = Begun { path, upload: writer.upload().to_owned() };
         // Invariant: nothing is sent that another process could not find and abort.
         match run.ledger.begin(self, layout, begun, sequence, run.claims()).await {
-            Ok(()) => Ok(Box::new(writer)),
+            Ok(()) => {
+                protocol::point!("upload.noted");
+                Ok(Box::new(writer))
+            }
             Err(error) => {
                 // Why the note could not be written says more.
                 let _ = Box::new(writer).abandon().await;
@@ -297,7 +306,10 @@ impl Objects {
         loop {
             let parts = placement.parts.iter().map(|id| PartId { content_id: id.clone() }).collect();
             let completed = self.uploads.complete_multipart(&location, &placement.upload, parts).await;
-            let Err(error) = completed else { return Ok(true) };
+            let Err(error) = completed else {
+                protocol::point!("publish.completed");
+                return Ok(true);
+            };
             // The answer may be lost, or another process may have been faster.
             if self.is_visible(key, file.bytes).await? {
                 return Ok(true);

@@ -110,6 +110,7 @@ impl Run {
         let folder = stage.join(&name);
         make_dir(&folder)?;
         // Locked before it has its name: nobody finds it unlocked.
+        protocol::point!("run.opened");
         let (unnamed, named) = (folder.join("lock.new"), folder.join(LOCK));
         let note = Record::new(id, 0, self.claims(), 0, Vec::new()).encode();
         let locked = File::create_new(&unnamed).and_then(|mut lock| {
@@ -177,6 +178,7 @@ impl Ended {
             }
             if garbage(&name, &path) {
                 remove_file(&path)?;
+                protocol::point!("sweep.cleared");
             } else {
                 empty = false;
             }

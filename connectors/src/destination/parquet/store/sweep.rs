@@ -82,6 +82,7 @@ impl Directory {
                 .filter_map(|file| serde_json::from_value::<Placement>(file.placement.clone()).ok())
                 .map(|placement| placement.temp)
                 .collect();
+            protocol::point!("sweep.begun");
             for name in names(&stage)? {
                 let path = stage.join(&name);
                 if name.starts_with(PREFIX) {
@@ -93,6 +94,7 @@ impl Directory {
                     })?;
                 } else if is_before(&name, sweep.sequence) && !pending.contains(&name) {
                     remove_file(&path)?;
+                    protocol::point!("sweep.removed");
                 }
             }
             for folder in metadata {

@@ -67,6 +67,22 @@ async fn a_refused_commit_removes_its_files() {
 }
 
 #[tokio::test]
+async fn a_refusal_after_a_try_without_an_answer_keeps_the_files() {
+    let place = InMemory::new();
+    let mut process = Process::start(place.destination()).await;
+    let commit = process.next(vec![process.stage(&[1]).await.unwrap()]);
+    place.0.fail(Call::Put, "manifest", Fault::Unavailable, 1);
+    place.0.fail(Call::Put, "manifest", Fault::Forbidden, 2);
+    for _ in 0..2 {
+        let error = refused(process.commit(&commit).await);
+        assert_eq!(error.kind(), ErrorKind::Auth, "{error:?}");
+        assert_eq!(place.0.open_uploads(), 1, "what was sent first may arrive yet");
+    }
+    process.commit(&commit).await.unwrap();
+    assert_eq!(seen(&place).await, [1]);
+}
+
+#[tokio::test]
 async fn a_refusal_that_can_t_be_looked_into_keeps_the_files() {
     let place = InMemory::new();
     let mut process = Process::start(place.destination()).await;

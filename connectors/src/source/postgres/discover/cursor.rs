@@ -3,6 +3,7 @@
 use protocol::{CursorCandidate, StreamKind};
 
 use super::relation::{Relation, RelationColumn};
+use crate::source::postgres::plan;
 
 /// Names of columns that a row's every change touches.
 const CHANGE: [&str; 6] = ["updat", "modif", "chang", "mtime", "last_write", "synced"];
@@ -28,6 +29,11 @@ enum Set {
 
 /// Columns that could serve as cursor, best first.
 pub(super) fn candidates(relation: &Relation) -> Vec<CursorCandidate> {
+    let reason = plan::unfit(relation);
+    let mode = match &reason {
+        None => "seen_set".to_owned(),
+        Some(reason) => format!("settled_window: {reason}"),
+    };
     let mut found: Vec<_> = relation
         .columns
         .iter()
@@ -38,7 +44,12 @@ pub(super) fn candidates(relation: &Relation) -> Vec<CursorCandidate> {
             let rank = (values == Values::Numbers, set, values, indexed == Some(false), !column.not_null);
             Some((
                 rank,
-                CursorCandidate { field: column.name.clone(), indexed, note: note(values, set, indexed) },
+                CursorCandidate {
+                    field: column.name.clone(),
+                    indexed,
+                    note: note(values, set, indexed, reason.is_some()),
+                    mode: Some(mode.clone()),
+                },
             ))
         })
         .collect();
@@ -79,7 +90,7 @@ fn indexed(relation: &Relation, column: &str) -> Option<bool> {
     has_indexes.then(|| relation.indexes.iter().any(|index| index.leading == column))
 }
 
-fn note(values: Values, set: Set, indexed: Option<bool>) -> Option<String> {
+fn note(values: Values, set: Set, indexed: Option<bool>, is_window: bool) -> Option<String> {
     let mut notes = Vec::new();
     match set {
         Set::OnChange => {}
@@ -89,7 +100,10 @@ fn note(values: Values, set: Set, indexed: Option<bool>) -> Option<String> {
     }
     match values {
         Values::Timestamps => notes.push("has no time zone: set `cursor_timezone` if it is not UTC"),
-        Values::Dates => notes.push("has no time of day: rows of a day come once it is over"),
+        Values::Dates if is_window => {
+            notes.push("has no time of day: rows of a day come once it is over");
+        }
+        Values::Dates => notes.push("has no time of day: each sync looks at the last days' rows"),
         Values::Instants | Values::Numbers => {}
     }
     if indexed == Some(false) {

@@ -12,7 +12,7 @@ use super::super::state::{Bound, CursorKind};
 const HOUR: i64 = 3_600_000_000;
 const DAY: i64 = 24 * HOUR;
 /// Clocks on walls differ by so much, the earliest from the latest.
-const ALL_ZONES: i64 = 26 * HOUR;
+pub(super) const ALL_ZONES: i64 = 26 * HOUR;
 
 /// The first value that a row stamped from `instant` on can have, by clocks of `zone`, or of UTC.
 pub(super) async fn first(

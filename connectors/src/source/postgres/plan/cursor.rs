@@ -11,8 +11,9 @@ use super::super::discover::{Leaf, Relation};
 use super::super::partition::CursorWindow;
 use super::super::state::{Bound, CursorKind, CursorState, Identity, State, shown_instant};
 use super::super::xids::Ends;
+use super::clock;
 use super::mode::Mode;
-use super::option::{OnReplaced, Options};
+use super::option::{OnReplaced, Options, Sweep};
 use super::quote_identifier;
 
 /// The cursor of a stream, and where it stands.
@@ -26,6 +27,8 @@ pub(super) struct Cursor<'a> {
     leaves: Vec<u32>,
     relation: u32,
     server_version: u32,
+    /// Whether a seen set looks at all rows, wherever their cursor stands.
+    pub(super) is_swept: bool,
     greatest: Greatest,
     looked: Option<Instant>,
 }
@@ -105,10 +108,18 @@ impl<'a> Cursor<'a> {
         let is_divided = relation.kind == StreamKind::PartitionedTable || relation.leaves.len() > 1;
         let leaves =
             if is_divided { relation.leaves.iter().map(|leaf| leaf.oid).collect() } else { Vec::new() };
+        let options = Options::of(stream)?;
+        let bytes = relation.leaves.iter().map(|leaf| leaf.bytes).sum::<u64>();
+        let is_swept = match options.sweep {
+            Sweep::Auto => bytes < super::split::SMALL_BYTES,
+            Sweep::Always => true,
+            Sweep::Never => false,
+        };
         Ok(Self {
             column: name.clone(),
             kind,
-            options: Options::of(stream)?,
+            options,
+            is_swept,
             before,
             leaves,
             relation: relation.oid,
@@ -273,16 +284,20 @@ impl<'a> Cursor<'a> {
         const LEAST_SLACK: i64 = 300_000_000;
         let Some(seen) = &before.seen else { return (Some(before.clone()), false) };
         let then = &before.identity;
-        let is_same =
-            then.system == now.system && then.database == now.database && then.relation == now.relation;
+        let is_other = matches!((&then.system, &now.system), (Some(then), Some(now)) if then != now);
+        let is_same = !is_other && then.database == now.database && then.relation == now.relation;
         let is_promoted = matches!((then.timeline, now.timeline), (Some(then), Some(now)) if then != now);
         if is_same && !is_promoted && ends.is_some_and(|ends| ends.follows(seen.xmin, seen.xmax)) {
             return (Some(before.clone()), false);
         }
+        let slack = if is_same { slack.max(LEAST_SLACK) } else { 0 };
         let since = match before.since() {
-            Some(Bound::Micros(since)) if is_same => {
-                Some(Bound::Micros(since.saturating_sub(slack.max(LEAST_SLACK))))
-            }
+            Some(Bound::Micros(since)) => Some(Bound::Micros(since.saturating_sub(slack))),
+            // All rows were looked at.
+            None if self.kind.is_time() => before.settled.map(|settled| {
+                let anywhere = if self.kind == CursorKind::Timestamptz { 0 } else { clock::ALL_ZONES };
+                Bound::Micros(settled.saturating_sub(slack).saturating_sub(anywhere))
+            }),
             since => since,
         };
         let from = since.as_ref().map(|since| format!(" from {} on", self.kind.shown(since)));

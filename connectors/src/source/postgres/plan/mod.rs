@@ -30,6 +30,7 @@ use super::{Postgres, quote_identifier};
 use cursor::{Cursor, Step};
 use estimate::Estimate;
 use mode::Mode;
+pub(super) use mode::unfit;
 use split::{Part, Split};
 
 /// Plans one stream.
@@ -37,11 +38,13 @@ pub(super) async fn plan(
     source: &Postgres,
     request: &PlanRequest<'_, State>,
 ) -> Result<Plan<Partition, State>> {
+    protocol::point!("plan.begun");
     let lease = source.sessions.lease().await?;
     let begun = std::time::Instant::now();
     let relation = discover::relation(&lease, &request.stream.name).await?;
     let layout = Arc::new(Layout::of(&relation, &request.stream.schema)?);
     source.layouts.lock().await.insert(request.stream.target.clone(), Arc::clone(&layout));
+    protocol::point!("plan.described");
     let planning = Planning { source, request, stream: request.stream, relation, layout, begun };
     match request.stream.sync_mode {
         SyncMode::FullRefresh => planning.full(lease).await,
@@ -107,7 +110,13 @@ impl<'a> Planning<'a> {
         let shared = self.is_session() && (after.is_none() || is_seen || is_large);
         // Nothing is held back by what is running. But where nothing was settled yet, the next sync would
         // have to look at all rows.
-        let is_blind = if cursor.has_value() { cursor.looked().is_some() } else { !cursor.has_start() };
+        let is_blind = if cursor.is_swept {
+            false
+        } else if cursor.has_value() {
+            cursor.looked().is_some()
+        } else {
+            !cursor.has_start()
+        };
         let wait = !is_seen || is_blind;
         let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
         let step = self.step(&cursor, mode, &basis, &mut notes).await?;
@@ -156,7 +165,9 @@ impl<'a> Planning<'a> {
             Some(snapshot) => {
                 match seen::step(cursor, ground, snapshot, &self.relation, sessions, stream).await? {
                     Ok(step) => {
-                        note::about_start(&step, barrier, notes);
+                        if !cursor.is_swept {
+                            note::about_start(&step, barrier, notes);
+                        }
                         return Ok(step);
                     }
                     Err(given) => {

@@ -67,7 +67,7 @@ impl Mode {
 }
 
 /// Why the rows of a relation do not tell which transactions wrote them; none where they do.
-pub(in super::super) fn unfit(relation: &Relation) -> Option<String> {
+pub(in crate::source::postgres) fn unfit(relation: &Relation) -> Option<String> {
     let other = |leaf: &&super::Leaf| leaf.access_method.as_deref() != Some("heap");
     match relation.kind {
         StreamKind::View => Some("a view's rows do not tell which transaction wrote them".to_owned()),

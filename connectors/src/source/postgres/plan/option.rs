@@ -15,6 +15,19 @@ pub(super) struct Options {
     pub(super) on_replaced: OnReplaced,
     /// How the stream makes sure that nothing is lost.
     pub(super) mode: Wanted,
+    /// When to look at all rows, and not only where the cursor says.
+    pub(super) sweep: Sweep,
+}
+
+/// When a seen set looks at all rows for new ones: those with an old cursor are found as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Sweep {
+    /// Where the table is so small that it costs nothing.
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 /// What to do when another table has taken the place of the one that was read before.
@@ -29,7 +42,7 @@ pub(super) enum OnReplaced {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cursor_timezone: None, on_replaced: OnReplaced::Fail, mode: Wanted::Auto }
+        Self { cursor_timezone: None, on_replaced: OnReplaced::Fail, mode: Wanted::Auto, sweep: Sweep::Auto }
     }
 }
 
@@ -39,7 +52,7 @@ impl Options {
         serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| {
             Error::config(format!("`options` of the stream: {error}")).hint(
                 "there are `cursor_timezone: Europe/Berlin`, `on_replaced: fail` or `continue`, and \
-                     `mode: auto`, `seen_set` or `settled_window`",
+                     `mode: auto`, `seen_set` or `settled_window`, and `sweep: auto`, `always` or `never`",
             )
         })
     }

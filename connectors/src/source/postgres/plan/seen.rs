@@ -5,6 +5,9 @@
 //! the one before did not show at all: it had not ended. So its number is not below that snapshot's
 //! first open one, and not among those above that were seen. And it can only lie where rows may still
 //! come, which is from a little below the settled bound on, or have no value, or be infinitely old.
+//!
+//! A small table is looked at as a whole, so that rows written with old values are found too. To look at
+//! more than before is always right: what the snapshot shows there is remembered with the rest.
 
 use protocol::{ConfiguredStream, Error, Result};
 
@@ -44,6 +47,7 @@ pub(super) async fn step(
 ) -> Result<Result<Step, Ground>> {
     let ends = snapshot.ends;
     let since = start(cursor, &ground, sessions, stream).await?;
+    protocol::point!("seen.begun");
     let Some(shown) = shown(cursor, snapshot, relation, sessions, since.clone()).await? else {
         return Ok(Err(ground));
     };
@@ -79,6 +83,9 @@ async fn start(
     sessions: &Sessions,
     stream: &ConfiguredStream,
 ) -> Result<Option<Bound>> {
+    if cursor.is_swept {
+        return Ok(None);
+    }
     if cursor.kind.is_time() {
         let Some(instant) = ground.instant else { return Ok(None) };
         let instant = instant.saturating_sub(margin(stream));

@@ -12,7 +12,7 @@ use super::{leaf_table, quote_identifier};
 /// About as many bytes of the table make a part.
 const PART_BYTES: u64 = 96 << 20;
 /// A table of fewer bytes is read in one go.
-const SMALL_BYTES: u64 = 8 << 20;
+pub(super) const SMALL_BYTES: u64 = 8 << 20;
 /// A table of more bytes is read in more parts than there are sessions.
 const LARGE_BYTES: u64 = 64 << 20;
 /// Where a window is thought to hold less than this share of the rows, its index is better than to
