@@ -2,7 +2,7 @@
 
 use engine::{ReconcileReport, Report, VerifyReport};
 
-use crate::args::Schema;
+use crate::args::{ReportOf, Schema};
 use crate::config::{Registry, schema};
 use crate::output::Answer;
 

@@ -62,7 +62,7 @@ async fn read_commits(store: &Store, layout: &Layout, last: &Manifest, audit: &m
     let mut before = None;
     while let Some(commit) = commits.try_next().await? {
         if let Some(before) = &before {
-            commit.follows(&before.as_parent(), &store.place(&layout.manifest(commit.sequence)))?;
+            commit.follows(before, &store.place(&layout.manifest(commit.sequence)))?;
         }
         before = Some(commit.as_parent());
         audit.commits += 1;
