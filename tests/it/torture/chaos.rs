@@ -116,6 +116,11 @@ impl Chaos {
         self.judge(&[ended], Fate::Alone, runtime);
     }
 
+    /// What was committed is there as its receipts say.
+    pub(super) fn verify(&self) {
+        self.project.run(&["verify"]).exits(0);
+    }
+
     /// Of each fate in turn, in an order that differs each time.
     fn draw(&mut self) -> Fate {
         if self.deck.is_empty() {

@@ -156,6 +156,7 @@ impl Torture {
             let runtime = Handle::current();
             let synced = tokio::task::spawn_blocking(move || {
                 chaos.sync(&runtime);
+                chaos.verify();
                 chaos
             });
             chaos = synced.await.unwrap_or_else(|error| resume_unwind(error.into_panic()));
