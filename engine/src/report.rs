@@ -105,7 +105,7 @@ pub struct StreamReport {
     /// Committed files.
     pub files: u64,
     /// Receipt of the rows that were written: the sum of their hashes, of the source's columns, in any
-    /// order. `tidegate verify` computes it again from the files.
+    /// order; nothing where no file was written. `tidegate verify` computes it again from the files.
     #[serde(default)]
     pub content: Option<Digest>,
     /// Partitions of the plan.
@@ -259,6 +259,11 @@ impl StreamReport {
         self.mode = round.mode.or(self.mode.take());
         self.sync = round.sync.or(self.sync);
         self.sequence = round.sequence.or(self.sequence);
+        self.content = match (self.files, round.files) {
+            (0, _) => round.content,
+            (_, 0) => self.content,
+            _ => self.content.zip(round.content).map(|(before, more)| before + more),
+        };
         self.rows_read += round.rows_read;
         self.rows_written += round.rows_written;
         self.bytes_read += round.bytes_read;

@@ -54,6 +54,8 @@ async fn what_was_written_is_what_is_found() {
     let head = world.store.head("numbers");
     assert_eq!(verdict.content, head.totals.content);
     assert!(verdict.content.is_some());
+    let report = world.run_well().await;
+    assert_eq!(report.streams[0].content, None, "nothing was written");
     let empty = World::new(Table::new(0));
     assert_eq!(verify(&empty).await.outcome, Verdict::Ok, "of a target that is not there");
     empty.run_well().await;
