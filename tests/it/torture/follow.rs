@@ -118,7 +118,7 @@ impl Follow {
 
     /// What a success promises; nothing yet where nothing was settled.
     fn promise(&self, report: &Value) -> Option<Promise> {
-        if self.stream.mode == Mode::SeenSet {
+        if self.stream.mode != Mode::SettledWindow {
             return Some(Promise::Snapshot);
         }
         let after = report["cursor"]["after"].as_str()?;
@@ -134,7 +134,7 @@ impl Follow {
     /// Nobody writes any more, and a last sync has succeeded: the account is closed, against what the
     /// table holds by its own word.
     pub(super) async fn close(&mut self, current: &BTreeSet<i64>) {
-        let is_exact = self.stream.mode == Mode::SeenSet;
+        let is_exact = self.stream.mode != Mode::SettledWindow;
         self.account.close(if is_exact { Promise::Snapshot } else { Promise::Finite });
         // Once more, as somebody reads who knows of no commits.
         let listed: Vec<i64> =

@@ -34,8 +34,11 @@ pub(super) struct Stream {
 /// How a stream is read, and so what it promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// All that a snapshot shows: the usual one of tables.
+    /// All that a snapshot shows, looked for where the cursor says: the usual one of tables, unless they
+    /// are as small as those of a test.
     SeenSet,
+    /// The same, looked for everywhere.
+    Swept,
     /// What lies before the end of a window: a fallback, also where tables are asked to be read by it.
     SettledWindow,
 }
@@ -60,7 +63,7 @@ pub(super) const TO_DIRECTORY: [Stream; 5] = [
 /// What is read into a bucket, by a role that sees as well since when others' transactions run.
 pub(super) const TO_BUCKET: [Stream; 4] = [
     stream("public.item", Table::Item, Mode::SeenSet),
-    stream("public.event", Table::Event, Mode::SeenSet),
+    stream("public.event", Table::Event, Mode::Swept),
     stream("public.number", Table::Number, Mode::SettledWindow),
     stream("public.part", Table::Part, Mode::SettledWindow),
 ];
@@ -69,7 +72,8 @@ impl Stream {
     /// As it stands in a configuration.
     pub(super) fn configuration(self) -> Value {
         let options = match self.mode {
-            Mode::SeenSet => json!({}),
+            Mode::SeenSet => json!({ "sweep": "never" }),
+            Mode::Swept => json!({ "sweep": "always" }),
             Mode::SettledWindow => json!({ "mode": self.mode.name() }),
         };
         let (name, cursor) = (self.name, self.cursor);
@@ -81,7 +85,7 @@ impl Mode {
     /// Its name in configurations and reports.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::SeenSet => "seen_set",
+            Self::SeenSet | Self::Swept => "seen_set",
             Self::SettledWindow => "settled_window",
         }
     }
