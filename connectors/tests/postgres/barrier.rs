@@ -74,7 +74,7 @@ async fn a_transaction_that_ends_in_time_is_waited_for() {
 async fn what_was_waited_for_in_vain_is_not_waited_for_again() {
     let database = Cluster::shared().database();
     database.execute("CREATE TABLE t (id int8); CREATE TABLE u (id int8); CREATE TABLE w (id int8)").await;
-    let source = open(&database.url(), json!({ "barrier_wait": "1s" })).await;
+    let source = open(&database.url(), json!({ "barrier_wait": "4s" })).await;
     let late = database.client().await;
     late.batch_execute("BEGIN; SELECT now()").await.unwrap();
     let start = std::time::Instant::now();
@@ -84,7 +84,10 @@ async fn what_was_waited_for_in_vain_is_not_waited_for_again() {
         assert!(plan.partitions.is_empty() && plan.window.is_none(), "{plan:?}");
     }
     let waited = start.elapsed();
-    assert!(waited > Duration::from_secs(1) && waited < Duration::from_millis(1900), "{waited:?}");
+    assert!(
+        waited > Duration::from_secs(4) && waited < Duration::from_secs(8),
+        "once, not thrice: {waited:?}"
+    );
 }
 
 #[tokio::test]

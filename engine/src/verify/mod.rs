@@ -83,6 +83,15 @@ impl Sync {
             }
         }
         verdict.conclude();
+        tracing::info!(
+            stream = subject.name,
+            outcome = ?verdict.outcome,
+            files = verdict.files,
+            rows = verdict.rows,
+            bytes = verdict.bytes,
+            findings = verdict.findings.len(),
+            "verified"
+        );
         verdict
     }
 }

@@ -16,6 +16,8 @@ async fn a_sync_ends_only_when_its_state_is_settled() {
     world.assert_whole("numbers", "settled at last");
     let stream = &report.streams[0];
     assert_eq!((stream.rows_read, stream.rows_written, stream.commits), (30, 30, 3), "{stream:#?}");
+    assert!(stream.content.is_some(), "the receipts of all rounds add up");
+    assert_eq!(stream.content, world.store.head("numbers").totals.content);
     assert_eq!((stream.cursor.before.as_deref(), stream.cursor.after.as_deref()), (None, Some("30")));
     let window = stream.cursor.window.as_ref().unwrap();
     assert_eq!((window.since.as_deref(), window.until.as_deref()), (Some("0"), Some("30")));

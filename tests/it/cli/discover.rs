@@ -11,10 +11,10 @@ async fn check_proves_both_sides_and_the_streams() {
         .prints("ok    source shop")
         .prints("ok    destination lake")
         .prints("ok    connection shop_to_lake");
-    ran.prints("2 streams").prints("3 ok, 0 to look at, 0 failed");
+    ran.prints("2 streams").prints("mode seen_set").prints("4 ok, 0 to look at, 0 failed");
     let document = shop.place.run(&["check", "--output", "json"]).exits(0).json();
     assert_eq!(document["outcome"], "succeeded");
-    assert_eq!(document["checks"].as_array().unwrap().len(), 3);
+    assert_eq!(document["checks"].as_array().unwrap().len(), 4, "a stream with a cursor tells its mode");
     for (option, name) in [("--source", "shop"), ("--destination", "lake")] {
         shop.place.run(&["check", option, name]).exits(0).prints("1 ok, 0 to look at, 0 failed");
         shop.place.run(&["check", option, "nothing"]).exits(64).says(&format!("expected \"{name}\""));
@@ -29,7 +29,8 @@ async fn check_warns_of_a_cursor_without_an_index() {
         .run(&["check"])
         .exits(0)
         .prints("warn  stream public.countries")
-        .prints("no index leads with the cursor \"changed\"");
+        .prints("no index leads with the cursor \"changed\"")
+        .prints("mode seen_set");
 }
 
 #[tokio::test]

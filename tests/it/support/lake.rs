@@ -215,7 +215,7 @@ impl Lake {
         }
         let metadata = self.metadata().await;
         let waits = |key: &&String| {
-            key.contains(".parquet") || key.starts_with("stage/run-") && key.ends_with(".json")
+            key.contains(".parquet") || key.starts_with("stage/run-") && key.contains(".json")
         };
         let waiting: Vec<_> = metadata.keys().filter(waits).collect();
         assert!(waiting.is_empty(), "files were left behind: {waiting:?}");

@@ -99,8 +99,8 @@ impl Target {
     /// have removed it.
     pub(super) fn refuse_overtaken(&self, files: &[StagedFile]) -> Result<()> {
         let last = self.overtaken.load(Ordering::Relaxed);
-        let is_lost = |file: &&StagedFile| self.run.sequence(&file.path).is_some_and(|first| first <= last);
-        match files.iter().find(is_lost) {
+        let overtaken = |file: &&StagedFile| self.run.sequence(&file.path).is_some_and(|first| first <= last);
+        match files.iter().find(overtaken) {
             Some(file) => Err(Error::new(
                 ErrorKind::Stale,
                 format!("another process has committed since file {:?} was staged", file.path),

@@ -150,8 +150,8 @@ impl World {
         let mut seen = rows(self.place.0.as_ref(), "lake/public.orders").await;
         seen.sort_unstable();
         assert_eq!(seen, named, "what is committed is there, once");
-        let lost: Vec<_> = self.committed.iter().filter(|id| !seen.contains(id)).collect();
-        assert!(lost.is_empty(), "answered and not there: {lost:?}");
+        let missing: Vec<_> = self.committed.iter().filter(|id| !seen.contains(id)).collect();
+        assert!(missing.is_empty(), "answered and not there: {missing:?}");
         let notes = self.place.keys().await.into_iter().filter(|key| key.contains("/stage/"));
         assert_eq!((self.place.0.open_uploads(), notes.collect::<Vec<_>>()), (0, vec![]));
     }
