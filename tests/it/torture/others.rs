@@ -15,15 +15,15 @@ use super::writer::{Deeds, Writer};
 const WRITERS: i64 = 8;
 /// Less would prove little, however long it took.
 const FLOOR: Deeds = Deeds {
-    committed: 1000,
-    rolled_back: 50,
-    prepared: 50,
-    savepoints_undone: 100,
-    chained: 20,
-    idle: 300,
-    long: 20,
+    committed: 300,
+    rolled_back: 20,
+    prepared: 15,
+    savepoints_undone: 40,
+    chained: 5,
+    idle: 100,
+    long: 8,
 };
-const VERSIONS: usize = 3000;
+const VERSIONS: usize = 1000;
 
 pub(super) struct Others {
     writers: JoinSet<Deeds>,
