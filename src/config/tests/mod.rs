@@ -140,7 +140,7 @@ fn an_unknown_key_is_shown_in_its_line_with_the_likeliest_name() {
         wrong(&GOOD.replace("cursor:", "curser:")),
         "\
 tidegate.yaml:13:9: connections.shop_to_lake.streams[0]: unknown field \"curser\", expected one of \
-\"name\", \"target\", \"mode\", \"write\", \"cursor\", \"lag\", \"columns\", \"exclude\", \"decimals\", \
+\"name\", \"target\", \"mode\", \"write\", \"cursor\", \"soft_delete\", \"lag\", \"columns\", \"exclude\", \"decimals\", \
 \"filter\", \"primary_key\", \"on_unfit\", \"on_drift\", \"options\"; did you mean \"cursor\"?
    |
 13 |         curser: updated_at

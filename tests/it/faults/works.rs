@@ -198,7 +198,7 @@ async fn a_sync_makes_few_requests() {
     });
     reach(&mut ledger, &proxy.before(&bucket).endpoint);
     // A second one, so that there is a commit before the last.
-    for (rows, requests) in [(1, None), (0, Some(6)), (1, Some(12))] {
+    for (rows, requests) in [(1, None), (0, Some(7)), (1, Some(13))] {
         if rows > 0 {
             ledger.add(rows).await;
         }

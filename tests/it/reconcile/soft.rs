@@ -17,7 +17,8 @@ async fn marked_rows_are_counted_and_are_deleted_on_both_sides() {
         )
         .await;
     let project = Project::new(&database).stream(json!({
-        "name": "public.t", "cursor": "updated_at", "lag": "0s", "soft_delete": "deleted_at"
+        "name": "public.t", "cursor": "updated_at", "lag": "0s", "soft_delete": "deleted_at",
+        "options": { "sweep": "never" }
     }));
     let first = project.sync();
     assert_eq!(first["streams"][0]["soft_deleted"], 2);

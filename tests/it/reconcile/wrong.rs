@@ -23,8 +23,9 @@ async fn synced() -> (Database, Project) {
                FROM generate_series(1, 10) i",
         )
         .await;
-    let project =
-        Project::new(&database).stream(json!({ "name": "public.t", "cursor": "updated_at", "lag": "0s" }));
+    let project = Project::new(&database).stream(
+        json!({ "name": "public.t", "cursor": "updated_at", "lag": "0s", "options": { "sweep": "never" } }),
+    );
     project.sync();
     (database, project)
 }

@@ -62,6 +62,9 @@ pub(super) struct Seen {
     /// it is not. None for everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<Bound>,
+    /// The same, where the next sync looks everywhere nevertheless: what lies before is accounted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) below: Option<Bound>,
     /// The snapshot's ends.
     pub(super) xmin: u64,
     pub(super) xmax: u64,
@@ -86,7 +89,7 @@ impl State {
     pub(super) fn covered(&self) -> Option<Covered> {
         const DAY: i64 = 86_400_000_000;
         let cursor = self.cursor.as_ref()?;
-        let below = match (cursor.since(), cursor.kind) {
+        let below = match (cursor.below(), cursor.kind) {
             (None, _) => None,
             (Some(Bound::Micros(micros)), CursorKind::Date) => Some(micros.div_euclid(DAY)),
             (Some(Bound::Micros(micros)), _) => Some(micros),
@@ -106,6 +109,12 @@ impl CursorState {
     /// Where the next window starts: what lies before is read or settled.
     pub(super) fn since(&self) -> Option<Bound> {
         later(self.seen.as_ref().and_then(|seen| seen.since.clone()), self.until.clone())
+    }
+
+    /// Before which everything is accounted for, if cursors are what they should be.
+    pub(super) fn below(&self) -> Option<Bound> {
+        let seen = self.seen.as_ref().and_then(|seen| seen.below.clone().or_else(|| seen.since.clone()));
+        later(seen, self.until.clone())
     }
 }
 

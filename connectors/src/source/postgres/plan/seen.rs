@@ -46,7 +46,8 @@ pub(super) async fn step(
     stream: &ConfiguredStream,
 ) -> Result<Result<Step, Ground>> {
     let ends = snapshot.ends;
-    let since = start(cursor, &ground, sessions, stream).await?;
+    let below = bound(cursor, &ground, sessions, stream).await?;
+    let since = if cursor.is_swept { None } else { below.clone() };
     protocol::point!("seen.begun");
     let Some(shown) = shown(cursor, snapshot, relation, sessions, since.clone()).await? else {
         return Ok(Err(ground));
@@ -67,7 +68,7 @@ pub(super) async fn step(
     let is_idle = covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin);
     let greatest = if goes_on { shown.reached } else { shown.greatest };
     let next = CursorState {
-        seen: Some(Seen { since, xmin: ends.xmin, xmax: ends.xmax, xids: shown.xids }),
+        seen: Some(Seen { since, below, xmin: ends.xmin, xmax: ends.xmax, xids: shown.xids }),
         greatest,
         ..cursor.next(ground)
     };
@@ -76,16 +77,14 @@ pub(super) async fn step(
     Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false }))
 }
 
-/// Where the next step starts to look.
-async fn start(
+/// Where what is still to come lies, as far as cursors are what they should be: there the next step starts
+/// to look, unless it looks everywhere.
+async fn bound(
     cursor: &Cursor<'_>,
     ground: &Ground,
     sessions: &Sessions,
     stream: &ConfiguredStream,
 ) -> Result<Option<Bound>> {
-    if cursor.is_swept {
-        return Ok(None);
-    }
     if cursor.kind.is_time() {
         let Some(instant) = ground.instant else { return Ok(None) };
         let instant = instant.saturating_sub(margin(stream));
@@ -93,7 +92,7 @@ async fn start(
         return clock::first_anywhere(cursor.kind, instant, zone, sessions).await.map(Some);
     }
     let settled = ground.settled.last.as_ref().and_then(|mark| mark.value.clone().map(Bound::Value));
-    Ok(settled.or_else(|| ground.before.as_ref().and_then(CursorState::since)))
+    Ok(settled.or_else(|| ground.before.as_ref().and_then(CursorState::below)))
 }
 
 /// Asks in the snapshot, where there is anything to ask; none where there are too many transactions.
