@@ -104,38 +104,89 @@ async fn a_client_whose_clock_is_wrong_or_jumps_reads_the_same_rows() {
     ledger.recovers().await;
 }
 
+/// A server of its own, whose clock can be set forward by so many seconds.
+struct Shifted {
+    cluster: Cluster,
+    folder: tempfile::TempDir,
+}
+
+impl Shifted {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        // The server may run under an account of its own.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let library = preloaded(folder.path(), "clock", FOLLOWING);
+        set_clock(folder.path(), 0);
+        let text = |path: &Path| path.display().to_string();
+        let options = Options::default().environment("LD_PRELOAD", &text(&library));
+        let options = options.environment("CLOCK_FILE", &text(&folder.path().join(CLOCK)));
+        Self { cluster: Cluster::start(options), folder }
+    }
+
+    fn shift(&self, seconds: i64) {
+        set_clock(self.folder.path(), seconds);
+    }
+
+    async fn ledger(&self, lag: &str) -> Ledger {
+        let mut stream = Ledger::incremental_stream();
+        stream["lag"] = json!(lag);
+        Ledger::of(&self.cluster, 20, stream, None).await
+    }
+}
+
+/// What the server's clock follows.
+const CLOCK: &str = "seconds";
+
+fn set_clock(folder: &Path, seconds: i64) {
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(folder.join(CLOCK))
+        .expect("the folder is ours");
+    file.write_all(&seconds.to_ne_bytes()).expect("there is room");
+}
+
+const HOUR: i64 = 3600;
+
 #[tokio::test]
 async fn a_server_whose_clock_steps_back_within_the_lag_loses_nothing() {
-    let folder = tempfile::tempdir().expect("a folder for the test");
-    // The server may run under an account of its own.
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    let library = preloaded(folder.path(), "clock", FOLLOWING);
-    let file = folder.path().join("seconds");
-    let shift = |seconds: i64| {
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(&file).unwrap();
-        file.write_all(&seconds.to_ne_bytes()).unwrap();
-    };
-    shift(0);
-    let text = |path: &Path| path.display().to_string();
-    let options = Options::default();
-    let options = options.environment("LD_PRELOAD", &text(&library)).environment("CLOCK_FILE", &text(&file));
-    let cluster = Cluster::start(options);
-    let mut stream = Ledger::incremental_stream();
-    stream["lag"] = json!("1h");
-    let mut ledger = Ledger::of(&cluster, 20, stream, None).await;
-    let hour = 3600;
-    for seconds in [0, 2 * hour, 2 * hour - 600, 2 * hour - 1200, 2 * hour, 3 * hour] {
-        shift(seconds);
+    let server = Shifted::start();
+    let mut ledger = server.ledger("1h").await;
+    for seconds in [0, 2 * HOUR, 2 * HOUR - 600, 2 * HOUR - 1200, 2 * HOUR, 3 * HOUR] {
+        server.shift(seconds);
         ledger.add(20).await;
         ledger.project.sync();
         ledger.lake.is_tidy().await;
     }
-    shift(5 * hour);
+    server.shift(5 * HOUR);
     let late = "SELECT extract(epoch FROM clock_timestamp())::bigint";
     let late: u64 = ledger.database.value(late).await.unwrap().parse().unwrap();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert!(late > now + 4 * 3600, "the server's clock was not shifted");
+    ledger.project.sync();
+    ledger.is_whole().await;
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_steps_back_by_more_than_the_lag_is_told() {
+    let server = Shifted::start();
+    let mut ledger = server.ledger("10m").await;
+    server.shift(2 * HOUR);
+    ledger.project.sync();
+    server.shift(HOUR);
+    ledger.add(20).await;
+    let error = ledger.project.sync_exits(78)["streams"][0]["error"].clone();
+    assert!(
+        error["message"].as_str().is_some_and(|text| text.contains("the server's clock shows")),
+        "{error:#}"
+    );
+    assert_eq!(error["context"]["stream"], "public.ledger");
+    // Nothing is lost where the clock is put right before anybody writes.
+    server.shift(2 * HOUR);
+    ledger.project.sync();
+    ledger.add(20).await;
     ledger.project.sync();
     ledger.is_whole().await;
 }
