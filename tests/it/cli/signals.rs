@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::run::Ran;
 use super::shop::Shop;
 use super::sync::stream;
+use crate::support::until_true;
 
 /// A view that takes a minute to read, and one that takes no time.
 async fn slow_shop() -> Shop {
@@ -16,16 +17,23 @@ async fn slow_shop() -> Shop {
     shop
 }
 
-/// Starts a sync and waits until it runs.
-fn start(shop: &Shop) -> Child {
+/// Starts a sync and waits until the small table is committed and the view is being read.
+async fn start(shop: &Shop) -> Child {
+    let commits = shop.place.path("lake/_tidegate/public.countries/manifest");
+    let count = || std::fs::read_dir(&commits).map_or(0, Iterator::count);
+    let before = count();
     let mut command = shop.place.command(&["sync", "--output", "json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
     let first = lines.next().expect("it logs").expect("it logs text");
     assert!(first.contains("sync begins"), "{first}");
     std::thread::spawn(move || lines.for_each(drop));
-    // The view is being read, and the small table is committed.
-    std::thread::sleep(Duration::from_secs(3));
+    let reads = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND state = 'active' AND query LIKE 'COPY %slow%'";
+    until_true("a sync that is under way", async || {
+        count() > before && shop.database.value(reads).await.as_deref() == Some("1")
+    })
+    .await;
     child
 }
 
@@ -39,7 +47,7 @@ fn signal(child: &Child, name: &str) {
 async fn the_first_signal_ends_cleanly_with_a_report() {
     let shop = slow_shop().await;
     for name in ["TERM", "INT"] {
-        let child = start(&shop);
+        let child = start(&shop).await;
         let begun = Instant::now();
         signal(&child, name);
         let ran = Ran::from(child.wait_with_output().expect("it ends")).exits(130);
@@ -54,7 +62,7 @@ async fn the_first_signal_ends_cleanly_with_a_report() {
 #[tokio::test]
 async fn the_second_signal_leaves_at_once() {
     let shop = slow_shop().await;
-    let mut child = start(&shop);
+    let mut child = start(&shop).await;
     signal(&child, "TERM");
     signal(&child, "INT");
     let begun = Instant::now();
