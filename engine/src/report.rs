@@ -86,7 +86,7 @@ pub struct StreamReport {
     pub sync_mode: SyncMode,
     /// Added or in place of.
     pub write_mode: WriteMode,
-    /// How the source made sure that nothing is lost: `full_refresh`, `settled_window`.
+    /// How the source made sure that nothing is lost: `full_refresh`, `seen_set`, `settled_window`.
     pub mode: Option<String>,
     /// The sync's id.
     pub sync: Option<SyncId>,
