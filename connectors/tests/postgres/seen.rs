@@ -341,3 +341,45 @@ async fn to_look_at_all_rows_or_not_may_change_between_syncs() {
     read.sort();
     assert_eq!(read, numbers(1, 16));
 }
+
+#[tokio::test]
+async fn a_table_that_is_rewritten_has_new_versions_and_one_that_is_moved_has_none() {
+    for (sweep, again) in [("never", vec!["2"]), ("always", vec!["1", "2"])] {
+        let database = Cluster::shared().database();
+        database
+            .execute(&format!("{TABLE} INSERT INTO t VALUES (1, now() - interval '1 hour'), (2, now())"))
+            .await;
+        let mut sync = sync(&database, "at").await;
+        sync.stream.lag = Some(Duration::from_mins(5));
+        sync.stream.options.insert("sweep".to_owned(), json!(sweep));
+        assert_eq!(sync.rows().await, ["1", "2"]);
+        database.execute("VACUUM FULL t").await;
+        assert_eq!(sync.rows().await, NOTHING, "{sweep}");
+        database.execute("ALTER TABLE t ALTER n TYPE int4").await;
+        assert_eq!(sync.rows().await, again, "{sweep}");
+        assert_eq!(sync.rows().await, NOTHING, "{sweep}");
+    }
+}
+
+#[tokio::test]
+async fn a_partition_that_is_attached_again_is_read_from_its_beginning() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE t (id int, at timestamptz NOT NULL DEFAULT now()) PARTITION BY RANGE (id); \
+             CREATE TABLE one PARTITION OF t FOR VALUES FROM (1) TO (100); \
+             CREATE TABLE two PARTITION OF t FOR VALUES FROM (100) TO (200); INSERT INTO t VALUES (1), (101)",
+        )
+        .await;
+    let mut sync = sync(&database, "at").await;
+    assert_eq!(sync.rows().await, ["1", "101"]);
+    database.execute("ALTER TABLE t DETACH PARTITION two; INSERT INTO t VALUES (2)").await;
+    assert_eq!(sync.rows().await, ["2"]);
+    database
+        .execute(
+            "INSERT INTO two VALUES (102); ALTER TABLE t ATTACH PARTITION two FOR VALUES FROM (100) TO (200)",
+        )
+        .await;
+    assert_eq!(sync.rows().await, ["101", "102"]);
+    assert_eq!(sync.rows().await, NOTHING);
+}
