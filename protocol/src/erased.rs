@@ -37,6 +37,7 @@ pub trait DynSource: Send + Sync {
         state: Option<&'a Versioned>,
         parallelism: NonZeroUsize,
         lifetime: Lifetime,
+        sweep: bool,
     ) -> BoxFuture<'a, Result<DynPlan>>;
     /// [`Source::advance`].
     fn advance(&self, state: &mut Versioned, partition: &Value, seen: Value) -> Result<()>;
@@ -49,6 +50,8 @@ pub trait DynSource: Send + Sync {
     ) -> BoxFuture<'a, Result<Value>>;
     /// [`Source::position`].
     fn position(&self, state: &Versioned) -> Option<String>;
+    /// [`Source::late_rows`].
+    fn late_rows(&self, state: &Versioned) -> Option<u64>;
     /// [`Source::covered`].
     fn covered(&self, state: &Versioned) -> Option<Covered>;
     /// [`Source::is_settled`]; a state that can't be read is settled.
@@ -120,11 +123,12 @@ impl<S: Source> DynSource for S {
         state: Option<&'a Versioned>,
         parallelism: NonZeroUsize,
         lifetime: Lifetime,
+        sweep: bool,
     ) -> BoxFuture<'a, Result<DynPlan>> {
         async move {
             let state = state.map(decode_state::<S>).transpose()?.unwrap_or_default();
-            let plan =
-                Source::plan(self, &PlanRequest { stream, state: &state, parallelism, lifetime }).await?;
+            let request = PlanRequest { stream, state: &state, parallelism, lifetime, sweep };
+            let plan = Source::plan(self, &request).await?;
             let partitions = plan
                 .partitions
                 .into_iter()
@@ -170,6 +174,10 @@ impl<S: Source> DynSource for S {
 
     fn position(&self, state: &Versioned) -> Option<String> {
         S::position(&decode_state::<S>(state).ok()?)
+    }
+
+    fn late_rows(&self, state: &Versioned) -> Option<u64> {
+        S::late_rows(&decode_state::<S>(state).ok()?)
     }
 
     fn covered(&self, state: &Versioned) -> Option<Covered> {

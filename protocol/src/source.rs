@@ -83,6 +83,13 @@ pub trait Source: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Rows that the sync which ended with this state found where the cursor would not have led to them.
+    /// `None` where it did not look there, or does not know.
+    fn late_rows(state: &Self::State) -> Option<u64> {
+        let _ = state;
+        None
+    }
+
     /// Up to which values of its cursor the state accounts for all rows: what `reconcile` finds wrong
     /// below is wrong, what it finds above comes with a later sync. `None` where that can't be said.
     fn covered(state: &Self::State) -> Option<Covered> {
@@ -124,6 +131,9 @@ pub struct PlanRequest<'a, S> {
     pub parallelism: NonZeroUsize,
     /// Where the partitions will be read.
     pub lifetime: Lifetime,
+    /// Whether to look at all rows for what is new, and not only where the cursor says. A source that
+    /// can't, for this stream, says so in the plan's notes.
+    pub sweep: bool,
 }
 
 /// Where and when the partitions of a plan are read.

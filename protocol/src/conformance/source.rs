@@ -88,7 +88,7 @@ impl Opened {
 
     async fn plan(&self, state: Option<&Versioned>, lifetime: Lifetime) -> DynPlan {
         let parallelism = NonZeroUsize::MIN.saturating_add(3);
-        let plan = self.source.plan(&self.stream, state, parallelism, lifetime);
+        let plan = self.source.plan(&self.stream, state, parallelism, lifetime, false);
         let mut plan = within("planning", plan).await.expect("the stream can be planned");
         for planned in &mut plan.partitions {
             planned.partition = sent(&planned.partition);

@@ -182,7 +182,7 @@ pub(super) async fn states_of_others_are_refused<F: SourceFixture>(fixture: &F) 
     let torn = Versioned { value: json!("torn"), ..next };
     for (state, what) in [(foreign, "another source's"), (newer, "a newer"), (torn, "a torn")] {
         let parallelism = std::num::NonZeroUsize::MIN;
-        let plan = opened.source.plan(&opened.stream, Some(&state), parallelism, Lifetime::Session);
+        let plan = opened.source.plan(&opened.stream, Some(&state), parallelism, Lifetime::Session, false);
         match within("planning", plan).await {
             Ok(_) => panic!("{what} state is taken"),
             Err(error) => assert_eq!(error.kind(), ErrorKind::Config, "{what} state: {error:#}"),
