@@ -179,6 +179,7 @@ pub(crate) struct Streams {
   tidegate sync                              the only connection
   tidegate sync shop --stream 'public.*'     some of its streams
   tidegate sync shop --dry-run               plan only
+  tidegate sync shop --sweep                 also rows that were written with old cursor values
   tidegate sync shop --memory 64MiB          in a small container
   tidegate sync shop -o json --log-format json   for a scheduler")]
 pub(crate) struct Sync {
@@ -189,6 +190,10 @@ pub(crate) struct Sync {
     /// Plan, show the plan, and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Look at all rows for what is new, and not only where the cursors say: finds rows that were
+    /// written with old values
+    #[arg(long)]
+    pub(crate) sweep: bool,
     /// Most memory for all buffers, instead of the connection's `memory`
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<ByteSize>,

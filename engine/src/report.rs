@@ -119,6 +119,10 @@ pub struct StreamReport {
     /// Rows of those read that the stream's `soft_delete` column calls deleted; null without one.
     #[serde(default)]
     pub soft_deleted: Option<u64>,
+    /// Rows of those read that lay where the cursor would not have led to them; null where only the
+    /// cursor was followed, or the source does not know.
+    #[serde(default)]
+    pub late_rows: Option<u64>,
     /// Values that were changed because they did not fit.
     pub adjusted: Vec<Adjustment>,
     /// What changed in the target's schema.
@@ -224,6 +228,7 @@ pub(crate) fn blank_stream_report(stream: &ConfiguredStream) -> StreamReport {
         sequence: None,
         retries: 0,
         soft_deleted: stream.soft_delete.as_ref().map(|_| 0),
+        late_rows: None,
         adjusted: Vec::new(),
         schema_changes: Vec::new(),
         notes: Vec::new(),
@@ -268,6 +273,10 @@ impl StreamReport {
             (_, 0) => self.content,
             _ => self.content.zip(round.content).map(|(before, more)| before + more),
         };
+        self.late_rows = match (self.late_rows, round.late_rows) {
+            (Some(before), Some(more)) => Some(before + more),
+            (before, more) => before.or(more),
+        };
         self.rows_read += round.rows_read;
         self.rows_written += round.rows_written;
         self.bytes_read += round.bytes_read;
@@ -307,6 +316,22 @@ impl StreamReport {
         if committed.commits > 0 {
             self.sequence = Some(head.sequence);
             self.cursor.after = head.state.source.as_ref().and_then(|state| source.position(state));
+            self.late(head, source);
+        }
+    }
+}
+
+impl StreamReport {
+    /// Takes over what a sync that has ended found where the cursor would not have led to it.
+    fn late(&mut self, head: &Head, source: &dyn DynSource) {
+        let ended = head.state.source.as_ref().filter(|_| head.state.unfinished.is_none());
+        self.late_rows = ended.and_then(|state| source.late_rows(state));
+        if let Some(late @ 1..) = self.late_rows {
+            let rows = if late == 1 { "row was" } else { "rows were" };
+            self.notes.push(format!(
+                "{late} {rows} written with old values of the cursor, or changed without a new one: it is not \
+                 what it should be, and only a sync that looks at all rows finds such ones"
+            ));
         }
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct Context {
     pub(crate) lanes: Arc<Semaphore>,
     pub(crate) stop: Stop,
     pub(crate) started_at: DateTime<Utc>,
+    /// Whether to look at all rows for what is new.
+    pub(crate) sweep: bool,
 }
 
 /// One stream on its way.
@@ -152,10 +154,10 @@ impl StreamSync<'_> {
             }
             Some(unfinished) => (rest(unfinished), unfinished.sync, true),
             None => {
-                let parallelism = self.context.config.parallelism;
+                let (parallelism, sweep) = (self.context.config.parallelism, self.context.sweep);
                 let source = &self.context.source;
                 let plan = self
-                    .retrying(|| source.plan(&self.stream, before.as_ref(), parallelism, lifetime))
+                    .retrying(|| source.plan(&self.stream, before.as_ref(), parallelism, lifetime, sweep))
                     .await?;
                 (plan, SyncId::new(), false)
             }

@@ -45,7 +45,8 @@ impl Sync {
         let budget = Budget::new(config.memory.get(), Arc::clone(&progress));
         let lanes = Arc::new(Semaphore::new(config.parallelism.get().min(Semaphore::MAX_PERMITS)));
         let (stop, started_at) = (Stop::default(), clock::now());
-        let context = Context { config, source, destination, budget, lanes, stop, started_at };
+        let context =
+            Context { config, source, destination, budget, lanes, stop, started_at, sweep: false };
         Self { connection: connection.to_owned(), only: Vec::new(), context, progress }
     }
 
@@ -53,6 +54,13 @@ impl Sync {
     #[must_use]
     pub fn only(mut self, patterns: Vec<String>) -> Self {
         self.only = patterns;
+        self
+    }
+
+    /// Looks at all rows for what is new, and not only where cursors say.
+    #[must_use]
+    pub fn sweep(mut self, sweep: bool) -> Self {
+        self.context.sweep = sweep;
         self
     }
 

@@ -42,6 +42,10 @@ pub(super) fn text(report: &Report) -> String {
     if soft_deleted > 0 {
         let _ = write!(text, "; {} marked as deleted at the source", human::counted(soft_deleted, "row"));
     }
+    let late: u64 = report.streams.iter().filter_map(|stream| stream.late_rows).sum();
+    if late > 0 {
+        let _ = write!(text, "; {} found with an old cursor", human::counted(late, "row"));
+    }
     if totals.retries > 0 {
         let _ = write!(text, "; {} made again", human::counted(totals.retries, "attempt"));
     }

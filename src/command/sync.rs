@@ -17,7 +17,7 @@ pub(super) async fn run(arguments: &Sync, context: &Context) -> Result<Answer, F
     if let Some(memory) = arguments.memory {
         session.config.memory = memory;
     }
-    let sync = session.sync(&arguments.streams.patterns);
+    let sync = session.sync(&arguments.streams.patterns).sweep(arguments.sweep);
     if arguments.dry_run {
         let planned = async { Ok(sync.plan(Lifetime::Session).await?) };
         let plans = context.signals.or(planned).await?;

@@ -27,6 +27,8 @@ pub(crate) struct Sync {
     pub(crate) stream: ConfiguredStream,
     pub(crate) state: Option<Versioned>,
     pub(crate) parallelism: usize,
+    /// Whether the next syncs are asked to look at all rows.
+    pub(crate) sweep: bool,
 }
 
 /// A source over a database, with settings beside the URL.
@@ -71,7 +73,7 @@ impl Sync {
 
     pub(crate) async fn full_of(source: Arc<dyn DynSource>, name: &str) -> Self {
         let stream = configured(&*source, name).await;
-        Self { source, stream, state: None, parallelism: 4 }
+        Self { source, stream, state: None, parallelism: 4, sweep: false }
     }
 
     /// Increments of a table without any lag.
@@ -106,7 +108,7 @@ impl Sync {
 
     pub(crate) async fn plan_for(&self, lifetime: Lifetime) -> Result<DynPlan> {
         let parallelism = NonZeroUsize::new(self.parallelism).expect("it is not 0");
-        self.source.plan(&self.stream, self.state.as_ref(), parallelism, lifetime).await
+        self.source.plan(&self.stream, self.state.as_ref(), parallelism, lifetime, self.sweep).await
     }
 
     /// Reads one partition.

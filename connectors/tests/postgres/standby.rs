@@ -65,6 +65,7 @@ async fn a_promoted_standby_is_gone_on_with() {
         stream: sync.stream.clone(),
         state: settled.state,
         parallelism: 4,
+        sweep: false,
     };
     settled = settled.settled();
     let (rows, notes) = sync.noted().await.unwrap();

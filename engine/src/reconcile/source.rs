@@ -74,7 +74,7 @@ impl Reader {
     pub(super) async fn read(self: &Arc<Self>, findings: &Arc<Mutex<Findings>>) -> Result<()> {
         locked(findings).rewind();
         let (state, lanes) = (self.state.as_ref(), self.share.lanes);
-        let plan = self.source.plan(&self.stream, state, lanes, Lifetime::Session).await?;
+        let plan = self.source.plan(&self.stream, state, lanes, Lifetime::Session, false).await?;
         let endured = plan.max_in_flight.map_or(usize::MAX, NonZeroUsize::get);
         let count = lanes.get().min(endured).min(plan.partitions.len());
         let reading = Arc::new(Reading {
