@@ -45,8 +45,7 @@ impl Sync {
         let budget = Budget::new(config.memory.get(), Arc::clone(&progress));
         let lanes = Arc::new(Semaphore::new(config.parallelism.get().min(Semaphore::MAX_PERMITS)));
         let (stop, started_at) = (Stop::default(), clock::now());
-        let context =
-            Context { config, source, destination, budget, lanes, stop, started_at, sweep: false };
+        let context = Context { config, source, destination, budget, lanes, stop, started_at, sweep: false };
         Self { connection: connection.to_owned(), only: Vec::new(), context, progress }
     }
 

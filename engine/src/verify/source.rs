@@ -77,9 +77,10 @@ pub(super) async fn compare(
 async fn read(context: &Context, stream: &ConfiguredStream, with: &Arc<(Conform, RowHasher)>) -> Result<Sum> {
     let (patience, stop, retries) = (context.config.patience(), &context.stop, &Count::default());
     let (source, parallelism) = (&context.source, context.config.parallelism);
-    let plan =
-        retrying(patience, stop, retries, || source.plan(stream, None, parallelism, Lifetime::Session, false))
-            .await?;
+    let plan = retrying(patience, stop, retries, || {
+        source.plan(stream, None, parallelism, Lifetime::Session, false)
+    })
+    .await?;
     let at_once = plan.max_in_flight.map_or(parallelism, |most| most.min(parallelism)).get();
     let partitions: Vec<BoxFuture<'_, Result<Sum>>> = plan
         .partitions

@@ -11,6 +11,7 @@ mod copy;
 pub mod decode;
 mod discover;
 mod error;
+mod history;
 mod identifier;
 mod layout;
 mod partition;
@@ -20,6 +21,7 @@ mod replica;
 mod session;
 mod snapshot;
 mod state;
+mod tally;
 #[doc(hidden)]
 pub mod types;
 mod xids;
@@ -34,7 +36,7 @@ use protocol::{
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
 pub(crate) use identifier::quote_identifier;
 pub use partition::Partition;
-pub use state::State;
+pub use state::{State, Tally};
 
 use connect::Connector;
 use error::failed;
@@ -59,7 +61,8 @@ impl Source for Postgres {
     type Config = Config;
     type Partition = Partition;
     type State = State;
-    type Seen = ();
+    /// None in what an earlier version read.
+    type Seen = Option<Tally>;
 
     async fn open(config: Config) -> Result<Self> {
         let connector = Arc::new(Connector::new(&config)?);
@@ -98,8 +101,18 @@ impl Source for Postgres {
         stream: &ConfiguredStream,
         partition: Partition,
         out: &mut Emitter<'_, Self>,
-    ) -> Result<()> {
+    ) -> Result<Option<Tally>> {
         read::read(self, stream, &partition, out).await.map_err(|error| error.context("stream", &stream.name))
+    }
+
+    fn advance(&self, state: &mut State, _: &Partition, seen: Option<Tally>) {
+        if let Some(tally) = seen {
+            state.add(&tally);
+        }
+    }
+
+    fn late_rows(state: &State) -> Option<u64> {
+        state.late_rows()
     }
 
     fn position(state: &State) -> Option<String> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::answer::quote_literal;
+use super::history::Past;
 use super::quote_identifier;
 use super::state::{Bound, CursorKind};
 use super::xids::{Xids, since_without};
@@ -97,6 +98,22 @@ pub(super) struct CursorWindow {
     /// Which row versions of these values; none for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unseen: Option<Unseen>,
+    /// What syncs before the last one have read, where all rows are looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) past: Option<Past>,
+    /// What is to be told of the rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) told: Option<Told>,
+}
+
+/// What is told of each row besides its values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// Whether it lies where a window from here on does not look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) late: Option<Bound>,
+    /// Which transaction wrote it, of those from this one on.
+    pub(super) xmin: u64,
 }
 
 /// Row versions that an earlier snapshot did not show: those of transactions from `xmin` on, but for
@@ -138,7 +155,8 @@ impl Partition {
             let leaves: Vec<String> = leaves.iter().map(u32::to_string).collect();
             format!("tableoid = ANY ('{{{}}}'::oid[])", leaves.join(","))
         });
-        let window = self.window.as_ref().map(CursorWindow::conditions).unwrap_or_default();
+        let leaf = self.leaf.as_ref().map(|leaf| leaf.oid);
+        let window = self.window.as_ref().map(|window| window.conditions(leaf)).unwrap_or_default();
         // The line break ends a comment at the filter's end; planning has proved it to be one condition.
         let filter = self.filter.as_ref().map(|filter| format!("({filter}\n)"));
         range.into_iter().chain(window).chain(leaves).chain(filter).collect()
@@ -176,7 +194,7 @@ impl CursorWindow {
     /// by versions would leave out what is old, so that it has no end then.
     pub(super) fn since_the_beginning(&self) -> Self {
         let endless = self.endless || self.unseen.is_some();
-        Self { since: None, nulls: true, endless, unseen: None, ..self.clone() }
+        Self { since: None, nulls: true, endless, unseen: None, past: None, told: None, ..self.clone() }
     }
 
     /// Which values, and nothing of versions; none for all.
@@ -214,8 +232,18 @@ impl CursorWindow {
         })
     }
 
-    fn conditions(&self) -> Vec<String> {
-        let unseen = self.unseen.as_ref().map(|unseen| since_without(unseen.xmin, &unseen.xids));
+    /// Whether a row lies where a window from `late` on does not look: false for those without a value.
+    pub(super) fn is_late(&self, late: &Bound) -> String {
+        let window = Self { since: Some(late.clone()), nulls: true, endless: true, ..self.clone() };
+        format!("NOT {}", window.values().unwrap_or_else(|| "true".to_owned()))
+    }
+
+    /// Of the table `leaf` alone, if given.
+    fn conditions(&self, leaf: Option<u32>) -> Vec<String> {
+        let unseen = self.unseen.as_ref().map(|unseen| match &self.past {
+            Some(past) => past.conditions(&self.column, self.kind, (unseen.xmin, &unseen.xids), leaf),
+            None => since_without(unseen.xmin, &unseen.xids),
+        });
         self.values().into_iter().chain(unseen.unwrap_or_default()).collect()
     }
 }
@@ -239,7 +267,8 @@ mod tests {
     }
 
     fn window(kind: CursorKind, since: Option<Bound>, until: Option<Bound>, nulls: bool) -> CursorWindow {
-        CursorWindow { column: "c".into(), kind, since, until, nulls, endless: false, unseen: None }
+        let (column, endless, unseen, past, told) = ("c".into(), false, None, None, None);
+        CursorWindow { column, kind, since, until, nulls, endless, unseen, past, told }
     }
 
     #[test]

@@ -13,6 +13,8 @@ use super::layout::Layout;
 use super::partition::{Partition, Table};
 use super::session::Turn;
 use super::snapshot::{SAVE, named};
+use super::state::Tally;
+use super::tally;
 use super::{Postgres, discover};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
@@ -32,7 +34,7 @@ pub(super) async fn read(
     stream: &ConfiguredStream,
     partition: &Partition,
     out: &mut Emitter<'_, Postgres>,
-) -> Result<()> {
+) -> Result<Option<Tally>> {
     let layout = source.layout(stream, partition).await?;
     let snapshot = partition.snapshot.as_deref();
     let turn = match snapshot {
@@ -44,10 +46,10 @@ pub(super) async fn read(
         Err(error) => Err(error),
     };
     match done {
-        Ok(()) => {
+        Ok(tally) => {
             protocol::point!("read.finished");
             source.sessions.read(&stream.target, snapshot);
-            Ok(())
+            Ok(Some(tally))
         }
         Err(error) => {
             if let Some(id) = snapshot {
@@ -79,21 +81,29 @@ async fn copied(
     partition: &Partition,
     layout: &Layout,
     out: &mut Emitter<'_, Postgres>,
-) -> Result<()> {
+) -> Result<Tally> {
     let table = partition.table();
     check(&turn, partition, layout).await.map_err(|error| gone(error, table, layout))?;
     protocol::point!("read.checked");
-    let decoder =
-        Decoder::new(&layout.columns, Arc::clone(&stream.schema), stream.on_unfit, out.batch_bytes())?;
     let what = format!("could not read {}", table.qualified());
-    let rows = copy_out(&mut turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
+    let told = partition.window.as_ref().and_then(|window| window.told.as_ref().map(|told| (window, told)));
+    let tally = if let Some((window, told)) = told {
+        tally::copied(&mut turn, stream, partition, layout, (window, told), out).await?
+    } else {
+        let schema = Arc::clone(&stream.schema);
+        let decoder = Decoder::new(&layout.columns, schema, stream.on_unfit, out.batch_bytes())?;
+        let rows = copy_out(&mut turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
+        Tally { rows, ..Tally::default() }
+    };
+    let rows = tally.rows;
     protocol::point!("read.copied");
     tracing::debug!(stream = stream.name, table = table.name, rows, "partition read");
     if !table.lockable {
         let answers = ask(&turn, WHAT, REWRITTEN).await?;
         rewritten(answers.into_iter().next().unwrap_or_default().first().and_then(|row| row.text(0)))?;
     }
-    turn.finish().await
+    turn.finish().await?;
+    Ok(tally)
 }
 
 /// What is gone since the plan: the table, or a column of it.

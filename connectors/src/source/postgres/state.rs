@@ -5,6 +5,7 @@ use protocol::{ConfiguredStream, Covered};
 use serde::{Deserialize, Serialize};
 
 use super::barrier::Mark;
+use super::history::Swept;
 use super::types::{NativeType, TypeKind};
 use super::xids::Xids;
 
@@ -52,6 +53,40 @@ pub(super) struct CursorState {
     /// The filter's digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) filter: Option<String>,
+    /// The last look at all rows; none where it is not known what was read since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) swept: Option<Swept>,
+    /// What the last sync read; none where it did not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) found: Option<Found>,
+    /// The files of the tables in `leaves`, or of the only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) files: Vec<u32>,
+}
+
+/// How many rows a sync has read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) rows: u64,
+    /// Those that lay where the cursor would not have led to them; none where it did not look there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) late: Option<u64>,
+}
+
+/// What reading a partition tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub(super) rows: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) late: u64,
+    /// The transactions that wrote its rows, of those that the next sync has to know.
+    #[serde(default, skip_serializing_if = "Xids::is_empty")]
+    pub(super) xids: Xids,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What of the rows from `since` on, and of those without a value or infinitely old, a snapshot showed:
@@ -62,7 +97,7 @@ pub(super) struct Seen {
     /// it is not. None for everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<Bound>,
-    /// The same, where the next sync looks everywhere nevertheless: what lies before is accounted for.
+    /// The same, in states of an earlier version whose next sync looks everywhere nevertheless.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) below: Option<Bound>,
     /// The snapshot's ends.
@@ -102,6 +137,25 @@ impl State {
         // Where it is known what was seen, rows without a value are looked for each time.
         let nulls = cursor.loaded && cursor.seen.is_none();
         Some(Covered { column: cursor.column.clone(), below, nulls })
+    }
+}
+
+impl State {
+    /// Adds what was found in one partition.
+    pub(super) fn add(&mut self, tally: &Tally) {
+        let Some(cursor) = &mut self.cursor else { return };
+        if let Some(found) = &mut cursor.found {
+            found.rows += tally.rows;
+            found.late = found.late.map(|late| late + tally.late);
+        }
+        if let Some(seen) = &mut cursor.seen {
+            seen.xids.merge(&tally.xids);
+        }
+    }
+
+    /// Rows that the last sync found where the cursor would not have led to them.
+    pub(super) fn late_rows(&self) -> Option<u64> {
+        self.cursor.as_ref()?.found?.late
     }
 }
 
@@ -335,6 +389,9 @@ mod tests {
             marks: Vec::new(),
             leaves: Vec::new(),
             filter: None,
+            swept: None,
+            found: None,
+            files: Vec::new(),
         };
         let position =
             |cursor: &CursorState| State { cursor: Some(cursor.clone()), is_full: false }.position();

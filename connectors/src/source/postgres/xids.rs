@@ -61,6 +61,21 @@ impl Xids {
         self.0.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().copied()
+    }
+
+    /// Adds all of `others`.
+    pub(super) fn merge(&mut self, others: &Self) {
+        if !others.is_empty() {
+            *self = self.iter().chain(others.iter()).collect();
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn contains(&self, xid: u64) -> bool {
         self.0.binary_search(&xid).is_ok()

@@ -29,6 +29,10 @@ pub(super) struct Cursor<'a> {
     server_version: u32,
     /// Whether a seen set looks at all rows, wherever their cursor stands.
     pub(super) is_swept: bool,
+    /// Whether it does so this time only.
+    pub(super) is_sweep: bool,
+    /// Whether to look at all rows costs next to nothing.
+    pub(super) is_small: bool,
     greatest: Greatest,
     looked: Option<Instant>,
 }
@@ -71,6 +75,8 @@ pub(super) struct Step {
     pub(super) next: State,
     /// Whether rows wait for what is running.
     pub(super) is_held_back: bool,
+    /// What the report calls it.
+    pub(super) name: &'static str,
 }
 
 impl<'a> Cursor<'a> {
@@ -110,16 +116,19 @@ impl<'a> Cursor<'a> {
             if is_divided { relation.leaves.iter().map(|leaf| leaf.oid).collect() } else { Vec::new() };
         let options = Options::of(stream)?;
         let bytes = relation.leaves.iter().map(|leaf| leaf.bytes).sum::<u64>();
+        let is_small = bytes < super::sweep::SMALL_BYTES;
         let is_swept = match options.sweep {
-            Sweep::Auto => bytes < super::split::SMALL_BYTES,
+            Sweep::Auto => is_small,
             Sweep::Always => true,
-            Sweep::Never => false,
+            Sweep::Never | Sweep::Every(_) => false,
         };
         Ok(Self {
             column: name.clone(),
             kind,
             options,
             is_swept,
+            is_sweep: false,
+            is_small,
             before,
             leaves,
             relation: relation.oid,
@@ -191,7 +200,7 @@ impl<'a> Cursor<'a> {
 
     /// The window as far as it is known before the barrier; none for the first.
     pub(super) fn open_window(&self, mode: Mode) -> Option<CursorWindow> {
-        let before = self.before.filter(|before| before.loaded)?;
+        let before = self.before.filter(|before| before.loaded && !self.is_swept)?;
         let since = before.since()?;
         let until = if self.kind.is_time() {
             Some(Bound::Value("infinity".to_owned()))
@@ -213,6 +222,8 @@ impl<'a> Cursor<'a> {
             nulls: true,
             endless: true,
             unseen: None,
+            past: None,
+            told: None,
         }
     }
 
@@ -325,6 +336,9 @@ impl<'a> Cursor<'a> {
             marks: ground.settled.open,
             leaves: self.leaves.clone(),
             filter: ground.filter,
+            swept: None,
+            found: None,
+            files: Vec::new(),
         }
     }
 

@@ -9,6 +9,7 @@ mod option;
 mod seen;
 mod settled;
 mod split;
+mod sweep;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -64,6 +65,10 @@ struct Planning<'a> {
 
 impl<'a> Planning<'a> {
     async fn full(self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
+        let mut notes = Vec::new();
+        if self.request.sweep {
+            notes.push("a full refresh reads all rows: there is nothing to sweep".to_owned());
+        }
         let base = self.partition(None, &[]);
         let estimate = Estimate::ask(&lease, &self.relation, &self.layout, &base).await?;
         let split = self.split(&lease, None).await?;
@@ -76,7 +81,7 @@ impl<'a> Planning<'a> {
         let parts = split.parts(snapshot.is_some(), &estimate);
         let partitions = planned(&base, snapshot, parts);
         let next = State { cursor: None, is_full: true };
-        Ok(self.finished(&basis, partitions, next, "full_refresh"))
+        Ok(Plan { notes, ..self.finished(&basis, partitions, next, "full_refresh") })
     }
 
     async fn incremental(self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
@@ -89,6 +94,7 @@ impl<'a> Planning<'a> {
         let connections = self.source.sessions.connections();
         let (mode, reason) =
             Mode::of(&self.relation, cursor.options.mode, self.request.lifetime, connections)?;
+        sweep::schedule(&mut cursor, mode, self.request.sweep, &lease, &mut notes).await?;
         note::about_mode(reason, &mut notes);
         let is_seen = mode == Mode::SeenSet;
         if !is_seen {
@@ -129,13 +135,13 @@ impl<'a> Planning<'a> {
             parts.retain(|part| !new_leaves.iter().any(|new| part.is_of(new)));
             partitions = planned(&base, snapshot, parts);
         }
-        let attached = self.attached(&new_leaves, &step.covered, snapshot);
+        let attached = self.attached(&new_leaves, &step, snapshot);
         if !attached.is_empty() {
             note::about_leaves(&new_leaves, &mut notes);
         }
         partitions.extend(attached);
         let shown = step.shown();
-        let mut plan = self.finished(&basis, partitions, step.next, step.mode.name());
+        let mut plan = self.finished(&basis, partitions, step.next, step.name);
         plan.window = shown;
         plan.notes = notes;
         Ok(plan)
@@ -163,7 +169,9 @@ impl<'a> Planning<'a> {
         let mut ground = cursor.ground(barrier, ends, stream, slack, notes)?;
         match snapshot.filter(|_| is_seen) {
             Some(snapshot) => {
-                match seen::step(cursor, ground, snapshot, &self.relation, sessions, stream).await? {
+                let server = barrier.at();
+                let place = seen::Place { snapshot, relation: &self.relation, sessions, at: server };
+                match seen::step(cursor, ground, &place, stream, notes).await? {
                     Ok(step) => {
                         if !cursor.is_swept {
                             note::about_start(&step, barrier, notes);
@@ -195,16 +203,11 @@ impl<'a> Planning<'a> {
 
     /// What tables that are new below the relation hold, from their beginning. Where they can't be
     /// read by themselves, or have not the policies of the relation, they are read through it.
-    fn attached(
-        &self,
-        leaves: &[&Leaf],
-        covered: &CursorWindow,
-        snapshot: Option<&str>,
-    ) -> Vec<Planned<Partition>> {
+    fn attached(&self, leaves: &[&Leaf], step: &Step, snapshot: Option<&str>) -> Vec<Planned<Partition>> {
         if !self.relation.whole {
             return Vec::new();
         }
-        let window = Some(covered.since_the_beginning());
+        let window = Some(CursorWindow { told: step.told(), ..step.covered.since_the_beginning() });
         let partition = |leaf: &&Leaf| {
             let base = self.partition(window.clone(), &[]);
             let snapshot = snapshot.map(str::to_owned);

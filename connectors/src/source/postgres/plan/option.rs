@@ -1,6 +1,6 @@
 //! Settings of a stream that only this source understands.
 
-use protocol::{ConfiguredStream, Error, Result};
+use protocol::{ConfiguredStream, Error, Period, Result};
 use serde::Deserialize;
 
 use super::mode::Wanted;
@@ -28,6 +28,9 @@ pub(super) enum Sweep {
     Auto,
     Always,
     Never,
+    /// Where the last time is so long ago.
+    #[serde(untagged)]
+    Every(Period),
 }
 
 /// What to do when another table has taken the place of the one that was read before.
@@ -52,7 +55,7 @@ impl Options {
         serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| {
             Error::config(format!("`options` of the stream: {error}")).hint(
                 "there are `cursor_timezone: Europe/Berlin`, `on_replaced: fail` or `continue`, and \
-                     `mode: auto`, `seen_set` or `settled_window`, and `sweep: auto`, `always` or `never`",
+                     `mode: auto`, `seen_set` or `settled_window`, and `sweep: auto`, `always`, `never` or an age such as `7d`",
             )
         })
     }

@@ -13,7 +13,8 @@ use protocol::{ConfiguredStream, Error, Result};
 
 use super::super::answer::unexpected;
 use super::super::discover::Relation;
-use super::super::partition::{CursorWindow, Unseen};
+use super::super::history::Swept;
+use super::super::partition::{CursorWindow, Told, Unseen};
 use super::super::session::Sessions;
 use super::super::snapshot::Snapshot;
 use super::super::state::{Bound, CursorState, Seen, State, margin};
@@ -21,6 +22,7 @@ use super::super::xids::{Ends, Xids, since};
 use super::clock;
 use super::cursor::{Cursor, Ground, Step};
 use super::mode::Mode;
+use super::sweep::{self, Sweeping};
 
 /// Most transactions that a state remembers.
 const MOST: usize = 100_000;
@@ -35,46 +37,111 @@ struct Shown {
     reached: Option<String>,
 }
 
-/// All that `snapshot` shows and the last one did not, or the ground that was given where too many
+/// Where a step is made.
+pub(super) struct Place<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) relation: &'a Relation,
+    pub(super) sessions: &'a Sessions,
+    /// When, by the server's clock, in µs since 1970.
+    pub(super) at: i64,
+}
+
+/// All that the snapshot shows and the last one did not, or the ground that was given where too many
 /// transactions had to be remembered.
 pub(super) async fn step(
     cursor: &Cursor<'_>,
     ground: Ground,
-    snapshot: &Snapshot,
-    relation: &Relation,
-    sessions: &Sessions,
+    place: &Place<'_>,
     stream: &ConfiguredStream,
+    notes: &mut Vec<String>,
 ) -> Result<Result<Step, Ground>> {
-    let ends = snapshot.ends;
-    let below = bound(cursor, &ground, sessions, stream).await?;
-    let since = if cursor.is_swept { None } else { below.clone() };
+    let bound = bound(cursor, &ground, place.sessions, stream).await?;
+    let last = sweep::trusted(&ground).map(|(_, seen)| seen.xmin);
+    // What had ended by the last snapshot has ended, whichever replica says so.
+    let ends = Ends { xmin: place.snapshot.ends.xmin.max(last.unwrap_or(0)), ..place.snapshot.ends };
+    let sweeping = sweep::sweeping(cursor, &ground, ends, notes);
     protocol::point!("seen.begun");
-    let Some(shown) = shown(cursor, snapshot, relation, sessions, since.clone()).await? else {
+    // Where all rows are looked at, reading them tells who wrote them.
+    let asked = if sweeping.is_some() { None } else { Some(window(cursor, &ground, bound.as_ref())) };
+    let Some(shown) = shown(cursor, place, ends, asked).await? else { return Ok(Err(ground)) };
+    let is_sweep = sweeping.is_some();
+    let (covered, xids) = covered(cursor, &ground, ends, sweeping.as_ref(), shown.xids);
+    if xids.len() > MOST {
         return Ok(Err(ground));
-    };
+    }
     let goes_on = ground.before.is_some() && !ground.is_repeated;
-    let before = ground.before.as_ref().filter(|before| before.loaded);
-    let covered = match before {
-        None => cursor.window(),
-        Some(before) => CursorWindow {
-            since: before.since(),
-            // A window that knew no transactions has read what there was of those.
-            nulls: before.seen.is_some() || ground.is_repeated,
-            unseen: before.seen.as_ref().map(|seen| Unseen { xmin: seen.xmin, xids: seen.xids.clone() }),
-            ..cursor.window()
-        },
-    };
+    let is_first = ground.before.as_ref().is_none_or(|before| !before.loaded);
     // No transaction has begun to write since.
-    let is_idle = covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin);
-    let greatest = if goes_on { shown.reached } else { shown.greatest };
+    let is_idle =
+        covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin) && covered.past.is_none();
+    let is_coarse = sweeping.is_some_and(|sweeping| sweeping.is_coarse);
+    let fresh = cursor.new_leaves(place.relation).iter().map(|leaf| leaf.oid).collect();
+    let swept = if is_sweep {
+        Some(Swept::now(place.at, Vec::new()))
+    } else if is_first {
+        // Of a large table it was not asked who wrote what lies below the bound.
+        let is_coarse = !cursor.is_small && ends.xmin < ends.xmax;
+        Some(Swept { is_coarse, ..Swept::now(place.at, Vec::new()) })
+    } else {
+        sweep::passed(&ground, fresh)
+    };
     let next = CursorState {
-        seen: Some(Seen { since, below, xmin: ends.xmin, xmax: ends.xmax, xids: shown.xids }),
-        greatest,
+        seen: Some(Seen { since: bound, below: None, xmin: ends.xmin, xmax: ends.xmax, xids }),
+        greatest: if goes_on { shown.reached } else { shown.greatest },
+        swept,
+        found: Some(sweep::nothing(
+            is_sweep && covered.told.as_ref().is_some_and(|told| told.late.is_some()),
+        )),
         ..cursor.next(ground)
     };
     let next = State { cursor: Some(next), is_full: false };
     let window = (!is_idle).then(|| covered.clone());
-    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false }))
+    let name = match (cursor.is_sweep && is_sweep, is_coarse) {
+        (true, false) => "sweep",
+        (true, true) => "sweep_at_least_once",
+        _ => Mode::SeenSet.name(),
+    };
+    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false, name }))
+}
+
+/// What is read, and of which transactions it is known by now that the snapshot shows them.
+fn covered(
+    cursor: &Cursor<'_>,
+    ground: &Ground,
+    ends: Ends,
+    sweeping: Option<&Sweeping>,
+    shown: Xids,
+) -> (CursorWindow, Xids) {
+    let Some(before) = ground.before.as_ref().filter(|before| before.loaded) else {
+        return (cursor.window(), shown);
+    };
+    let unseen = before.seen.as_ref().map(|seen| Unseen { xmin: seen.xmin, xids: seen.xids.clone() });
+    if let Some(sweeping) = sweeping {
+        let told = Some(Told { late: before.below(), xmin: ends.xmin });
+        let covered = CursorWindow { unseen, past: sweeping.past.clone(), told, ..cursor.window() };
+        return (covered, sweeping.xids.clone());
+    }
+    // A window that knew no transactions has read what there was of rows without a value.
+    let nulls = unseen.is_some() || ground.is_repeated;
+    (CursorWindow { since: before.since(), nulls, unseen, ..cursor.window() }, shown)
+}
+
+/// Where it is asked who wrote what the snapshot shows: where the next step looks, and for the sake of later
+/// sweeps where this one does.
+fn window(cursor: &Cursor<'_>, ground: &Ground, bound: Option<&Bound>) -> CursorWindow {
+    let before = ground.before.as_ref().filter(|before| before.loaded);
+    let since = match before {
+        None if cursor.is_small => None,
+        None => bound.cloned(),
+        Some(before) => match (before.since(), bound) {
+            (Some(Bound::Micros(since)), Some(Bound::Micros(bound))) => {
+                Some(Bound::Micros(since.min(*bound)))
+            }
+            (Some(since), Some(_)) => Some(since),
+            _ => None,
+        },
+    };
+    CursorWindow { since, ..cursor.window() }
 }
 
 /// Where what is still to come lies, as far as cursors are what they should be: there the next step starts
@@ -98,25 +165,22 @@ async fn bound(
 /// Asks in the snapshot, where there is anything to ask; none where there are too many transactions.
 async fn shown(
     cursor: &Cursor<'_>,
-    snapshot: &Snapshot,
-    relation: &Relation,
-    sessions: &Sessions,
-    since: Option<Bound>,
+    place: &Place<'_>,
+    ends: Ends,
+    window: Option<CursorWindow>,
 ) -> Result<Option<Shown>> {
     const WHAT: &str = "could not ask which transactions wrote the table's rows";
-    let ends = snapshot.ends;
     let mut questions = Vec::new();
-    if ends.xmin < ends.xmax {
-        let window = CursorWindow { since, ..cursor.window() };
-        questions.push(writers(&window, relation, ends));
+    if let Some(window) = window.filter(|_| ends.xmin < ends.xmax) {
+        questions.push(writers(&window, place.relation, ends));
     }
     if cursor.has_value() {
-        questions.push(cursor.greatest_of(relation));
+        questions.push(cursor.greatest_of(place.relation));
     }
     if questions.is_empty() {
         return Ok(Some(Shown { xids: Xids::default(), greatest: None, reached: None }));
     }
-    let turn = sessions.turn(&snapshot.id).await?;
+    let turn = place.sessions.turn(&place.snapshot.id).await?;
     let mut answers = turn.ask(WHAT, &questions.join("; ")).await.map_err(forbidden)?;
     let values = if cursor.has_value() { answers.pop().unwrap_or_default() } else { Vec::new() };
     let value = |column| values.first().and_then(|row| row.text(column)).map(str::to_owned);

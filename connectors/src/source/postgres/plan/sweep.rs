@@ -1,0 +1,133 @@
+//! When a seen set looks at all rows, what it has to know for that, and what the next one will.
+
+use protocol::Result;
+
+use super::super::answer::{ask_one, unexpected};
+use super::super::history::{Past, Steps, Swept};
+use super::super::partition::Told;
+use super::super::state::{CursorState, Found, Seen, shown_instant};
+use super::super::xids::{Ends, Xids};
+use super::Client;
+use super::cursor::{Cursor, Ground, Step};
+use super::mode::Mode;
+use super::option::Sweep;
+
+/// To look at all rows of a smaller table takes no longer than to ask where to look.
+pub(super) const SMALL_BYTES: u64 = 8 << 20;
+
+/// Decides whether this sync looks at all rows: if it is asked to, or the last time is long ago.
+pub(super) async fn schedule(
+    cursor: &mut Cursor<'_>,
+    mode: Mode,
+    is_asked: bool,
+    client: &Client,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    if mode != Mode::SeenSet {
+        if is_asked {
+            notes.push("the stream can't be swept: only a seen set can look at all rows".to_owned());
+        }
+        return Ok(());
+    }
+    let Some(before) = cursor.before.filter(|before| before.loaded) else { return Ok(()) };
+    let is_due = match (cursor.options.sweep, &before.swept) {
+        _ if is_asked => true,
+        (Sweep::Every(_), None) => true,
+        (Sweep::Every(age), Some(swept)) => {
+            let age = i64::try_from(age.duration().as_micros()).unwrap_or(i64::MAX);
+            now(client).await?.saturating_sub(swept.at) >= age
+        }
+        _ => false,
+    };
+    cursor.is_sweep = is_due;
+    cursor.is_swept |= is_due;
+    Ok(())
+}
+
+async fn now(client: &Client) -> Result<i64> {
+    const WHAT: &str = "could not ask for the server's time";
+    let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
+    ask_one(client, WHAT, sql).await?.number(0).ok_or_else(|| unexpected(WHAT))
+}
+
+/// What a look at all rows starts from.
+#[derive(Debug)]
+pub(super) struct Sweeping {
+    pub(super) past: Option<Past>,
+    /// Transactions from the new snapshot's first open one on of which it is known that it shows them.
+    pub(super) xids: Xids,
+    /// Whether some rows may be read twice.
+    pub(super) is_coarse: bool,
+}
+
+/// The last sync, if what it and those before it have read can be told from what they have not.
+pub(super) fn trusted(ground: &Ground) -> Option<(&CursorState, &Seen)> {
+    let before = ground.before.as_ref().filter(|before| before.loaded && !ground.is_repeated)?;
+    Some((before, before.seen.as_ref()?))
+}
+
+/// How all rows are looked at, by a snapshot that ends with `ends`; none where only the cursor can lead.
+pub(super) fn sweeping(
+    cursor: &Cursor<'_>,
+    ground: &Ground,
+    ends: Ends,
+    notes: &mut Vec<String>,
+) -> Option<Sweeping> {
+    let Some((before, seen)) = trusted(ground) else {
+        if cursor.is_sweep && ground.before.is_some() {
+            notes.push("the sweep is put off to the next sync: this one can't tell what is new".to_owned());
+        }
+        return None;
+    };
+    let since = before.since();
+    if !cursor.is_swept && since.is_some() {
+        return None;
+    }
+    let known = before.swept.as_ref();
+    let known = known.filter(|swept| swept.oldest().is_none_or(|oldest| ends.follows(oldest, seen.xmax)));
+    let xids = seen.xids.iter().filter(|xid| *xid >= ends.xmin);
+    let xids = xids.chain(known.into_iter().flat_map(|swept| swept.xids_from(ends.xmin))).collect();
+    if let Some(swept) = known {
+        if swept.is_coarse && !swept.steps.is_empty() {
+            notes.push(format!(
+                "since the last look at all rows, at {}, more was read than could be remembered: some rows with \
+                 old values of the cursor may be read twice",
+                shown_instant(swept.at)
+            ));
+        }
+        let past = Past { steps: swept.steps.clone(), attached: swept.attached.clone() };
+        let is_coarse = swept.is_coarse && !past.steps.is_empty();
+        return Some(Sweeping { past: (!past.is_empty()).then_some(past), xids, is_coarse });
+    }
+    let Some(since) = since else { return Some(Sweeping { past: None, xids, is_coarse: false }) };
+    notes.push(
+        "it is not known which rows earlier syncs have passed by: this one finds what was written since the last, \
+         and from now on all is found; `tidegate reconcile` shows what is missing"
+            .to_owned(),
+    );
+    // A settled window has read rows there in a snapshot of its own.
+    let xmin = if before.until.is_some() { ends.xmax } else { seen.xmax };
+    let past = Past { steps: Steps::unknown(since, xmin), attached: Vec::new() };
+    Some(Sweeping { past: Some(past), xids, is_coarse: false })
+}
+
+/// What later sweeps have to know after a sync that looked from the last one's bound on.
+pub(super) fn passed(ground: &Ground, fresh: Vec<u32>) -> Option<Swept> {
+    let (before, seen) = trusted(ground)?;
+    let was_empty = before.found.is_some_and(|found| found.rows == 0);
+    let swept = before.swept.clone()?.passed(before.since(), seen, was_empty);
+    Some(Swept { fresh, ..swept })
+}
+
+impl Step {
+    /// What is told of tables that are read from their beginning: the next sync must know who wrote them.
+    pub(super) fn told(&self) -> Option<Told> {
+        let seen = self.next.cursor.as_ref()?.seen.as_ref()?;
+        (self.mode == Mode::SeenSet && seen.xmin < seen.xmax).then(|| Told { late: None, xmin: seen.xmin })
+    }
+}
+
+/// Nothing yet; of rows that lie where the cursor does not lead, if it is looked there.
+pub(super) fn nothing(is_looked: bool) -> Found {
+    Found { rows: 0, late: is_looked.then_some(0) }
+}
