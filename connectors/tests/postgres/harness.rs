@@ -29,6 +29,8 @@ pub(crate) struct Sync {
     pub(crate) parallelism: usize,
     /// Whether the next syncs are asked to look at all rows.
     pub(crate) sweep: bool,
+    /// What was planned, and what reading it told.
+    pub(crate) told: Mutex<Vec<(Versioned, Vec<(Value, Value)>)>>,
 }
 
 /// A source over a database, with settings beside the URL.
@@ -73,7 +75,7 @@ impl Sync {
 
     pub(crate) async fn full_of(source: Arc<dyn DynSource>, name: &str) -> Self {
         let stream = configured(&*source, name).await;
-        Self { source, stream, state: None, parallelism: 4, sweep: false }
+        Self { source, stream, state: None, parallelism: 4, sweep: false, told: Mutex::default() }
     }
 
     /// Increments of a table without any lag.
@@ -108,13 +110,31 @@ impl Sync {
 
     pub(crate) async fn plan_for(&self, lifetime: Lifetime) -> Result<DynPlan> {
         let parallelism = NonZeroUsize::new(self.parallelism).expect("it is not 0");
-        self.source.plan(&self.stream, self.state.as_ref(), parallelism, lifetime, self.sweep).await
+        let state = self.settled_state();
+        let plan = self.source.plan(&self.stream, state.as_ref(), parallelism, lifetime, self.sweep).await?;
+        self.told.lock().expect("nobody panics with it").push((plan.next.clone(), Vec::new()));
+        Ok(plan)
+    }
+
+    /// The state that a commit would have written: what reading the plan told belongs to it.
+    pub(crate) fn settled_state(&self) -> Option<Versioned> {
+        let mut state = self.state.clone()?;
+        let told = self.told.lock().expect("nobody panics with it");
+        if let Some((_, told)) = told.iter().rev().find(|(next, _)| *next == state) {
+            for (partition, seen) in told {
+                self.source.advance(&mut state, partition, seen.clone()).expect("it is of this source");
+            }
+        }
+        Some(state)
     }
 
     /// Reads one partition.
     pub(crate) async fn read(&self, partition: Value) -> Result<Rows> {
         let mut outlet = Rowlet::default();
-        self.source.read(&self.stream, partition, &mut outlet).await?;
+        let seen = self.source.read(&self.stream, partition.clone(), &mut outlet).await?;
+        if let Some((_, told)) = self.told.lock().expect("nobody panics with it").last_mut() {
+            told.push((partition, seen));
+        }
         Ok(outlet.rows)
     }
 

@@ -11,4 +11,5 @@ mod harness;
 mod relation;
 mod seen;
 mod standby;
+mod sweep;
 mod torture;

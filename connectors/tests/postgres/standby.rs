@@ -66,6 +66,7 @@ async fn a_promoted_standby_is_gone_on_with() {
         state: settled.state,
         parallelism: 4,
         sweep: false,
+        told: std::sync::Mutex::default(),
     };
     settled = settled.settled();
     let (rows, notes) = sync.noted().await.unwrap();

@@ -10,4 +10,5 @@ mod shop;
 mod signals;
 mod state;
 mod steps;
+mod sweep;
 mod sync;

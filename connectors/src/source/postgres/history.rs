@@ -362,3 +362,6 @@ impl Past {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,6 +224,7 @@ pub(super) struct LeafRow {
     pub(super) bytes: u64,
     pub(super) estimated_rows: Option<u64>,
     pub(super) readable: bool,
+    pub(super) file: u32,
 }
 
 /// The query for leaves: `exact` sizes need a lock on each table, for a moment.
@@ -243,7 +244,8 @@ fn leaves_sql(exact: bool, version: u32) -> String {
         ) \
         SELECT tree.root, c.oid, n.nspname, c.relname, c.relkind::text, m.amname, \
             b.bytes, {size}, c.reltuples, c.relpages, \
-            coalesce(has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), false) \
+            coalesce(has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE'), false), \
+            c.relfilenode \
         FROM tree \
         JOIN pg_catalog.pg_class c ON c.oid = tree.oid \
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
@@ -280,6 +282,7 @@ fn leaf(row: &Row) -> Result<LeafRow> {
         bytes: bytes + unsigned(get(row, 8)?),
         estimated_rows: scaled(rows, counted, pages),
         readable: get(row, 11)?,
+        file: get(row, 12)?,
     })
 }
 

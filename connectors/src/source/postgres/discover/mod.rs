@@ -222,6 +222,7 @@ impl From<LeafRow> for Leaf {
             pages: row.pages,
             bytes: row.bytes,
             readable: row.readable,
+            file: row.file,
         }
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Leaf {
     pub(crate) bytes: u64,
     /// Whether the role may read it directly. Reading through its parent needs no right on it.
     pub(crate) readable: bool,
+    /// The number of the file that holds its rows: another one after it was rewritten or truncated.
+    pub(crate) file: u32,
 }
 
 /// An index that a range of values can use: ordered or by blocks, on all rows.

@@ -6,6 +6,7 @@ mod estimate;
 mod mode;
 mod note;
 mod option;
+mod rewritten;
 mod seen;
 mod settled;
 mod split;
@@ -131,7 +132,9 @@ impl<'a> Planning<'a> {
         let mut partitions = Vec::new();
         if let Some(window) = &step.window {
             let base = self.partition(Some(window.clone()), &new_leaves);
-            let mut parts = split.parts(snapshot.is_some(), &estimate);
+            // Of a small table little is sent, and sessions would take longer than to look at it.
+            let is_cheap = cursor.is_small && cursor.is_swept && !cursor.is_first();
+            let mut parts = split.parts(snapshot.is_some() && !is_cheap, &estimate);
             parts.retain(|part| !new_leaves.iter().any(|new| part.is_of(new)));
             partitions = planned(&base, snapshot, parts);
         }

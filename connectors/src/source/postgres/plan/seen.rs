@@ -22,6 +22,7 @@ use super::super::xids::{Ends, Xids, since};
 use super::clock;
 use super::cursor::{Cursor, Ground, Step};
 use super::mode::Mode;
+use super::rewritten;
 use super::sweep::{self, Sweeping};
 
 /// Most transactions that a state remembers.
@@ -69,6 +70,7 @@ pub(super) async fn step(
     if xids.len() > MOST {
         return Ok(Err(ground));
     }
+    rewritten::about(&ground, place, &covered, notes).await?;
     let goes_on = ground.before.is_some() && !ground.is_repeated;
     let is_first = ground.before.as_ref().is_none_or(|before| !before.loaded);
     // No transaction has begun to write since.
@@ -92,6 +94,7 @@ pub(super) async fn step(
         found: Some(sweep::nothing(
             is_sweep && covered.told.as_ref().is_some_and(|told| told.late.is_some()),
         )),
+        files: place.relation.leaves.iter().map(|leaf| leaf.file).collect(),
         ..cursor.next(ground)
     };
     let next = State { cursor: Some(next), is_full: false };

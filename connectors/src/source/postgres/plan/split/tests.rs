@@ -10,6 +10,7 @@ fn leaf(oid: u32, pages: u64, readable: bool) -> Leaf {
         pages,
         bytes: pages * 8192,
         readable,
+        file: oid,
     }
 }
 
