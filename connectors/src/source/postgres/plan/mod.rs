@@ -135,6 +135,10 @@ impl<'a> Planning<'a> {
             // Of a small table little is sent, and sessions would take longer than to look at it.
             let is_cheap = cursor.is_small && cursor.is_swept && !cursor.is_first();
             let mut parts = split.parts(snapshot.is_some() && !is_cheap, &estimate);
+            if window.told.is_some() {
+                // Of all these rows few are new.
+                parts.iter_mut().for_each(|part| part.rows = None);
+            }
             parts.retain(|part| !new_leaves.iter().any(|new| part.is_of(new)));
             partitions = planned(&base, snapshot, parts);
         }
