@@ -72,8 +72,9 @@ pub(super) struct Steps(Vec<Step>);
 
 impl Swept {
     /// All that there was has been looked at.
-    pub(super) fn now(at: i64, fresh: Vec<u32>) -> Self {
-        Self { at, steps: Steps::default(), attached: Vec::new(), fresh, is_next: false, is_coarse: false }
+    pub(super) fn now(at: i64) -> Self {
+        let (steps, attached, fresh) = (Steps::default(), Vec::new(), Vec::new());
+        Self { at, steps, attached, fresh, is_next: false, is_coarse: false }
     }
 
     /// The same after one more sync, which looked from `below` on: below it, what the sync before has
@@ -225,7 +226,7 @@ fn put(bytes: &mut Vec<u8>, mut number: u64) {
         bytes.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
     }
-    bytes.push(number as u8 & 0x7f);
+    bytes.push((number & 0x7f) as u8);
 }
 
 fn take(bytes: &mut &[u8]) -> Option<u64> {
@@ -298,13 +299,12 @@ impl Past {
             self.attached.iter().filter(|attached| leaf.is_none_or(|leaf| attached.leaves.contains(&leaf)))
         {
             let unseen = since_without(attached.xmin, &attached.xids).join(" AND ");
-            conditions.push(match leaf {
-                Some(_) => unseen,
-                None => {
-                    let leaves: Vec<String> = attached.leaves.iter().map(u32::to_string).collect();
-                    format!("(tableoid <> ALL ('{{{}}}'::oid[]) OR {unseen})", leaves.join(","))
-                }
-            });
+            if leaf.is_some() {
+                conditions.push(unseen);
+            } else {
+                let leaves: Vec<String> = attached.leaves.iter().map(u32::to_string).collect();
+                conditions.push(format!("(tableoid <> ALL ('{{{}}}'::oid[]) OR {unseen})", leaves.join(",")));
+            }
         }
         conditions
     }

@@ -40,9 +40,9 @@ pub(super) async fn copied(
     let mut expressions = layout.expressions();
     expressions.extend([late.as_str(), writer.as_str()]);
     let more = [
-        column(BOOL, "bool", Field::new("tidegate late", DataType::Boolean, true))?,
+        column(BOOL, "bool", &Field::new("tidegate late", DataType::Boolean, true))?,
         // It is sent as an `oid` is.
-        column(OID, "oid", Field::new("tidegate writer", DataType::UInt32, true))?,
+        column(OID, "oid", &Field::new("tidegate writer", DataType::UInt32, true))?,
     ];
     let fields = stream.schema.fields().iter().cloned();
     let schema = Schema::new(
@@ -58,10 +58,10 @@ pub(super) async fn copied(
     Ok(Tally { rows, late: counter.late, xids: counter.xids.into_iter().collect() })
 }
 
-fn column(oid: u32, name: &str, field: Field) -> Result<Column> {
+fn column(oid: u32, name: &str, field: &Field) -> Result<Column> {
     let (schema, name) = ("pg_catalog".to_owned(), name.to_owned());
     let native = NativeType { oid, schema, display: name.clone(), name, modifier: -1, kind: TypeKind::Base };
-    Column::new(&native, &field)
+    Column::new(&native, field)
 }
 
 /// Takes the last two columns off each batch.

@@ -90,7 +90,7 @@ impl World {
             looked.map(|at| self.versions[*at].0).filter(|xid| *xid >= ends.xmin).collect::<Xids>()
         };
         let (rows, xids, swept): (Vec<usize>, Xids, Swept) = match &self.kept {
-            None => (visible.clone(), shown(None), Swept::now(0, Vec::new())),
+            None => (visible.clone(), shown(None), Swept::now(0)),
             Some(Kept { seen, swept, .. }) if is_sweep => {
                 let past = Past { steps: swept.steps.clone(), attached: Vec::new() };
                 let is_new = |at: &usize| is_unread(&past, (seen.xmin, &seen.xids), self.versions[*at]);
@@ -98,7 +98,7 @@ impl World {
                 let told = rows.iter().map(|at| self.versions[*at].0);
                 let known = seen.xids.iter().chain(swept.xids_from(ends.xmin)).chain(told);
                 let xids = known.filter(|xid| *xid >= ends.xmin).collect();
-                (rows, xids, Swept::now(0, Vec::new()))
+                (rows, xids, Swept::now(0))
             }
             Some(Kept { seen, swept, was_empty }) => {
                 let is_new = |at: &usize| {
@@ -190,7 +190,7 @@ fn step(below: i64, xmin: u64, added: &[u64]) -> Step {
 
 #[test]
 fn a_sync_each_minute_for_three_days_takes_no_more_than_is_allowed() {
-    let mut swept = Swept::now(0, Vec::new());
+    let mut swept = Swept::now(0);
     for minute in 1..=4_320 {
         let xmin = u64::try_from(minute).unwrap() * 5_000;
         let seen =

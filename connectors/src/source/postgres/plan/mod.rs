@@ -137,7 +137,9 @@ impl<'a> Planning<'a> {
             let mut parts = split.parts(snapshot.is_some() && !is_cheap, &estimate);
             if window.told.is_some() {
                 // Of all these rows few are new.
-                parts.iter_mut().for_each(|part| part.rows = None);
+                for part in &mut parts {
+                    part.rows = None;
+                }
             }
             parts.retain(|part| !new_leaves.iter().any(|new| part.is_of(new)));
             partitions = planned(&base, snapshot, parts);
@@ -194,6 +196,7 @@ impl<'a> Planning<'a> {
             None if mode == Mode::SeenSet => note::about_snapshot(notes),
             None => {}
         }
+        sweep::put_off(cursor, notes);
         let step = settled::step(cursor, ground, sessions, stream).await?;
         note::about_blockers(&step, barrier, notes);
         Ok(step)

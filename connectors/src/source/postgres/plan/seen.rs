@@ -13,11 +13,10 @@ use protocol::{ConfiguredStream, Error, Result};
 
 use super::super::answer::unexpected;
 use super::super::discover::Relation;
-use super::super::history::Swept;
 use super::super::partition::{CursorWindow, Told, Unseen};
 use super::super::session::Sessions;
 use super::super::snapshot::Snapshot;
-use super::super::state::{Bound, CursorState, Seen, State, margin};
+use super::super::state::{Bound, CursorState, Found, Seen, State, margin};
 use super::super::xids::{Ends, Xids, since};
 use super::clock;
 use super::cursor::{Cursor, Ground, Step};
@@ -65,45 +64,27 @@ pub(super) async fn step(
     // Where all rows are looked at, reading them tells who wrote them.
     let asked = if sweeping.is_some() { None } else { Some(window(cursor, &ground, bound.as_ref())) };
     let Some(shown) = shown(cursor, place, ends, asked).await? else { return Ok(Err(ground)) };
-    let is_sweep = sweeping.is_some();
     let (covered, xids) = covered(cursor, &ground, ends, sweeping.as_ref(), shown.xids);
     if xids.len() > MOST {
         return Ok(Err(ground));
     }
     rewritten::about(&ground, place, &covered, notes).await?;
     let goes_on = ground.before.is_some() && !ground.is_repeated;
-    let is_first = ground.before.as_ref().is_none_or(|before| !before.loaded);
+    let is_late_known = covered.told.as_ref().is_some_and(|told| told.late.is_some());
     // No transaction has begun to write since.
     let is_idle =
         covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin) && covered.past.is_none();
-    let is_coarse = sweeping.is_some_and(|sweeping| sweeping.is_coarse);
-    let fresh = cursor.new_leaves(place.relation).iter().map(|leaf| leaf.oid).collect();
-    let swept = if is_sweep {
-        Some(Swept::now(place.at, Vec::new()))
-    } else if is_first {
-        // Of a large table it was not asked who wrote what lies below the bound.
-        let is_coarse = !cursor.is_small && ends.xmin < ends.xmax;
-        Some(Swept { is_coarse, ..Swept::now(place.at, Vec::new()) })
-    } else {
-        sweep::passed(&ground, fresh)
-    };
     let next = CursorState {
         seen: Some(Seen { since: bound, below: None, xmin: ends.xmin, xmax: ends.xmax, xids }),
         greatest: if goes_on { shown.reached } else { shown.greatest },
-        swept,
-        found: Some(sweep::nothing(
-            is_sweep && covered.told.as_ref().is_some_and(|told| told.late.is_some()),
-        )),
+        swept: sweep::remembered(cursor, &ground, place, ends, sweeping.is_some()),
+        found: Some(Found { rows: 0, late: is_late_known.then_some(0) }),
         files: place.relation.leaves.iter().map(|leaf| leaf.file).collect(),
         ..cursor.next(ground)
     };
     let next = State { cursor: Some(next), is_full: false };
     let window = (!is_idle).then(|| covered.clone());
-    let name = match (cursor.is_sweep && is_sweep, is_coarse) {
-        (true, false) => "sweep",
-        (true, true) => "sweep_at_least_once",
-        _ => Mode::SeenSet.name(),
-    };
+    let name = sweep::name(cursor, sweeping.as_ref());
     Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false, name }))
 }
 

@@ -5,12 +5,13 @@ use protocol::Result;
 use super::super::answer::{ask_one, unexpected};
 use super::super::history::{Past, Steps, Swept};
 use super::super::partition::Told;
-use super::super::state::{CursorState, Found, Seen, shown_instant};
+use super::super::state::{CursorState, Seen, shown_instant};
 use super::super::xids::{Ends, Xids};
 use super::Client;
 use super::cursor::{Cursor, Ground, Step};
 use super::mode::Mode;
 use super::option::Sweep;
+use super::seen::Place;
 
 /// A smaller table is looked at each time. The server takes 0.6 ms for a MiB that it has in memory, so this
 /// is 20 ms, and 200 such tables keep two cores busy for two seconds.
@@ -75,8 +76,8 @@ pub(super) fn sweeping(
     notes: &mut Vec<String>,
 ) -> Option<Sweeping> {
     let Some((before, seen)) = trusted(ground) else {
-        if cursor.is_sweep && ground.before.is_some() {
-            notes.push("the sweep is put off to the next sync: this one can't tell what is new".to_owned());
+        if ground.before.is_some() {
+            put_off(cursor, notes);
         }
         return None;
     };
@@ -112,23 +113,49 @@ pub(super) fn sweeping(
     Some(Sweeping { past: Some(past), xids, is_coarse: false })
 }
 
-/// What later sweeps have to know after a sync that looked from the last one's bound on.
-pub(super) fn passed(ground: &Ground, fresh: Vec<u32>) -> Option<Swept> {
+/// What the report calls a step.
+pub(super) fn name(cursor: &Cursor<'_>, sweeping: Option<&Sweeping>) -> &'static str {
+    match sweeping {
+        Some(sweeping) if cursor.is_sweep && sweeping.is_coarse => "sweep_at_least_once",
+        Some(_) if cursor.is_sweep => "sweep",
+        _ => Mode::SeenSet.name(),
+    }
+}
+
+/// What later sweeps have to know after a step by a snapshot that ends with `ends`; none where that is lost.
+pub(super) fn remembered(
+    cursor: &Cursor<'_>,
+    ground: &Ground,
+    place: &Place<'_>,
+    ends: Ends,
+    is_sweep: bool,
+) -> Option<Swept> {
+    let now = Swept::now(place.at);
+    if is_sweep {
+        return Some(now);
+    }
+    if ground.before.as_ref().is_none_or(|before| !before.loaded) {
+        // Of a large table it was not asked who wrote what lies below the bound.
+        return Some(Swept { is_coarse: !cursor.is_small && ends.xmin < ends.xmax, ..now });
+    }
     let (before, seen) = trusted(ground)?;
     let was_empty = before.found.is_some_and(|found| found.rows == 0);
     let swept = before.swept.clone()?.passed(before.since(), seen, was_empty);
+    let fresh = cursor.new_leaves(place.relation).iter().map(|leaf| leaf.oid).collect();
     Some(Swept { fresh, ..swept })
+}
+
+/// Says that a sweep that was asked for is none.
+pub(super) fn put_off(cursor: &Cursor<'_>, notes: &mut Vec<String>) {
+    if cursor.is_sweep {
+        notes.push("the sweep is put off to the next sync: this one can't tell what is new".to_owned());
+    }
 }
 
 impl Step {
     /// What is told of tables that are read from their beginning: the next sync must know who wrote them.
     pub(super) fn told(&self) -> Option<Told> {
         let seen = self.next.cursor.as_ref()?.seen.as_ref()?;
-        (self.mode == Mode::SeenSet && seen.xmin < seen.xmax).then(|| Told { late: None, xmin: seen.xmin })
+        (self.mode == Mode::SeenSet && seen.xmin < seen.xmax).then_some(Told { late: None, xmin: seen.xmin })
     }
-}
-
-/// Nothing yet; of rows that lie where the cursor does not lead, if it is looked there.
-pub(super) fn nothing(is_looked: bool) -> Found {
-    Found { rows: 0, late: is_looked.then_some(0) }
 }
