@@ -14,9 +14,11 @@ mod error;
 mod identifier;
 mod layout;
 mod partition;
+mod patchwork;
 mod plan;
 mod read;
 mod replica;
+mod resume;
 mod session;
 mod snapshot;
 mod state;
@@ -34,6 +36,7 @@ use protocol::{
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
 pub(crate) use identifier::quote_identifier;
 pub use partition::Partition;
+pub use patchwork::Sight;
 pub use state::State;
 
 use connect::Connector;
@@ -53,18 +56,20 @@ pub struct Postgres {
 
 impl Source for Postgres {
     const NAME: &'static str = "postgres";
-    /// 1 knew settled windows only; what it wrote is read as it is.
-    const STATE_VERSION: u32 = 2;
+    /// 1 knew settled windows only, 2 one snapshot for all parts; what they wrote is read as it is.
+    const STATE_VERSION: u32 = 3;
 
     type Config = Config;
     type Partition = Partition;
     type State = State;
-    type Seen = ();
+    /// None for a part of a plan that is committed as a whole.
+    type Seen = Option<Sight>;
 
     async fn open(config: Config) -> Result<Self> {
         let connector = Arc::new(Connector::new(&config)?);
         let connections = config.connections.get();
-        let sessions = Sessions::new(Arc::clone(&connector), connections, config.barrier_wait.duration());
+        let (wait, age) = (config.barrier_wait.duration(), config.max_snapshot_age.duration());
+        let sessions = Sessions::new(Arc::clone(&connector), connections, wait, age);
         let layouts = tokio::sync::Mutex::default();
         Ok(Self { connector, sessions, layouts, schemas: config.schemas, connections })
     }
@@ -98,8 +103,16 @@ impl Source for Postgres {
         stream: &ConfiguredStream,
         partition: Partition,
         out: &mut Emitter<'_, Self>,
-    ) -> Result<()> {
+    ) -> Result<Option<Sight>> {
         read::read(self, stream, &partition, out).await.map_err(|error| error.context("stream", &stream.name))
+    }
+
+    fn advance(&self, state: &mut State, partition: &Partition, seen: Option<Sight>) {
+        patchwork::fold(state, partition, seen);
+    }
+
+    fn is_settled(state: &State) -> bool {
+        patchwork::is_settled(state)
     }
 
     fn position(state: &State) -> Option<String> {

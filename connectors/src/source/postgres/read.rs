@@ -11,9 +11,10 @@ use super::decode::Decoder;
 use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{Partition, Table};
+use super::patchwork::Sight;
 use super::session::Turn;
 use super::snapshot::{SAVE, named};
-use super::{Postgres, discover};
+use super::{Postgres, discover, resume};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
 /// truncated or rewritten table is empty. Read from the table, the number is the snapshot's; from the
@@ -32,20 +33,35 @@ pub(super) async fn read(
     stream: &ConfiguredStream,
     partition: &Partition,
     out: &mut Emitter<'_, Postgres>,
-) -> Result<()> {
+) -> Result<Option<Sight>> {
     let layout = source.layout(stream, partition).await?;
+    let sight = match &partition.origin {
+        Some(origin) => resume::read(source, stream, partition, origin, &layout, out).await?,
+        None => whole(source, stream, partition, &layout, out).await.map(|()| None)?,
+    };
+    protocol::point!("read.finished");
+    Ok(sight)
+}
+
+/// Reads a partition of a plan that is committed as a whole.
+async fn whole(
+    source: &Postgres,
+    stream: &ConfiguredStream,
+    partition: &Partition,
+    layout: &Layout,
+    out: &mut Emitter<'_, Postgres>,
+) -> Result<()> {
     let snapshot = partition.snapshot.as_deref();
     let turn = match snapshot {
         Some(id) => source.sessions.turn(id).await,
         None => source.sessions.own_turn(partition.replayed).await,
     };
     let done = match turn {
-        Ok(turn) => copied(turn, stream, partition, &layout, out).await,
+        Ok(turn) => copied(turn, stream, partition, layout, out).await,
         Err(error) => Err(error),
     };
     match done {
         Ok(()) => {
-            protocol::point!("read.finished");
             source.sessions.read(&stream.target, snapshot);
             Ok(())
         }
@@ -80,20 +96,39 @@ async fn copied(
     layout: &Layout,
     out: &mut Emitter<'_, Postgres>,
 ) -> Result<()> {
+    checked(&turn, partition, layout).await?;
+    rows(&mut turn, stream, partition, layout, out).await?;
+    turn.finish().await
+}
+
+/// Locks the partition's table and makes sure that it is what was planned.
+pub(super) async fn checked(client: &Client, partition: &Partition, layout: &Layout) -> Result<()> {
     let table = partition.table();
-    check(&turn, partition, layout).await.map_err(|error| gone(error, table, layout))?;
+    check(client, partition, layout).await.map_err(|error| gone(error, table, layout))?;
     protocol::point!("read.checked");
+    Ok(())
+}
+
+/// Copies the rows of a partition whose table is locked.
+pub(super) async fn rows(
+    turn: &mut Turn<'_>,
+    stream: &ConfiguredStream,
+    partition: &Partition,
+    layout: &Layout,
+    out: &mut Emitter<'_, Postgres>,
+) -> Result<()> {
+    let table = partition.table();
     let decoder =
         Decoder::new(&layout.columns, Arc::clone(&stream.schema), stream.on_unfit, out.batch_bytes())?;
     let what = format!("could not read {}", table.qualified());
-    let rows = copy_out(&mut turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
+    let rows = copy_out(turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
     protocol::point!("read.copied");
     tracing::debug!(stream = stream.name, table = table.name, rows, "partition read");
     if !table.lockable {
-        let answers = ask(&turn, WHAT, REWRITTEN).await?;
+        let answers = ask(turn, WHAT, REWRITTEN).await?;
         rewritten(answers.into_iter().next().unwrap_or_default().first().and_then(|row| row.text(0)))?;
     }
-    turn.finish().await
+    Ok(())
 }
 
 /// What is gone since the plan: the table, or a column of it.
@@ -151,7 +186,7 @@ fn rewritten(table: Option<&str>) -> Result<()> {
     }
 }
 
-fn stale(message: &str) -> Error {
+pub(super) fn stale(message: &str) -> Error {
     Error::new(ErrorKind::Stale, message)
 }
 

@@ -5,6 +5,7 @@ use protocol::{ConfiguredStream, Covered};
 use serde::{Deserialize, Serialize};
 
 use super::barrier::Mark;
+use super::patchwork::Patchwork;
 use super::types::{NativeType, TypeKind};
 use super::xids::Xids;
 
@@ -52,6 +53,10 @@ pub(super) struct CursorState {
     /// The filter's digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) filter: Option<String>,
+    /// What was read in other snapshots than the one of what was `seen`; of plans whose parts may be
+    /// committed apart, until the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) patchwork: Option<Patchwork>,
 }
 
 /// What of the rows from `since` on, and of those without a value or infinitely old, a snapshot showed:
@@ -109,6 +114,13 @@ impl CursorState {
     /// Where the next window starts: what lies before is read or settled.
     pub(super) fn since(&self) -> Option<Bound> {
         later(self.seen.as_ref().and_then(|seen| seen.since.clone()), self.until.clone())
+    }
+
+    /// What was read in other snapshots than the one of what was seen, and what that showed; none where
+    /// nothing was.
+    pub(super) fn patches(&self) -> Option<(Patchwork, Seen)> {
+        let patchwork = self.patchwork.as_ref().filter(|patchwork| !patchwork.pieces.is_empty())?;
+        Some((patchwork.clone(), self.seen.clone()?))
     }
 
     /// Before which everything is accounted for, if cursors are what they should be.
@@ -335,6 +347,7 @@ mod tests {
             marks: Vec::new(),
             leaves: Vec::new(),
             filter: None,
+            patchwork: None,
         };
         let position =
             |cursor: &CursorState| State { cursor: Some(cursor.clone()), is_full: false }.position();

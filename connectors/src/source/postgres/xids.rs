@@ -61,6 +61,17 @@ impl Xids {
         self.0.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds those of another set.
+    pub(super) fn join(&mut self, others: Self) {
+        if !others.is_empty() {
+            *self = std::mem::take(&mut self.0).into_iter().chain(others.0).collect();
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn contains(&self, xid: u64) -> bool {
         self.0.binary_search(&xid).is_ok()

@@ -54,9 +54,12 @@ pub(super) async fn step(
     };
     let goes_on = ground.before.is_some() && !ground.is_repeated;
     let before = ground.before.as_ref().filter(|before| before.loaded);
-    let covered = match before {
-        None => cursor.window(),
-        Some(before) => CursorWindow {
+    let patchwork = before.and_then(CursorState::patches);
+    let covered = match (before, &patchwork) {
+        (None, _) => cursor.window(),
+        // Each part has its own way to tell what is new.
+        (_, Some((patchwork, _))) => CursorWindow { since: patchwork.since.clone(), ..cursor.window() },
+        (Some(before), None) => CursorWindow {
             since: before.since(),
             // A window that knew no transactions has read what there was of those.
             nulls: before.seen.is_some() || ground.is_repeated,
@@ -74,7 +77,7 @@ pub(super) async fn step(
     };
     let next = State { cursor: Some(next), is_full: false };
     let window = (!is_idle).then(|| covered.clone());
-    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false }))
+    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, patchwork, is_held_back: false }))
 }
 
 /// Where what is still to come lies, as far as cursors are what they should be: there the next step starts

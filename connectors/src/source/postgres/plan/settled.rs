@@ -63,5 +63,5 @@ pub(super) async fn step(
     let next = if is_put_off { cursor.before.cloned() } else { Some(next) };
     let next = State { cursor: next, is_full: false };
     let window = is_new.then(|| covered.clone());
-    Ok(Step { mode: Mode::SettledWindow, window, covered, next, is_held_back })
+    Ok(Step { mode: Mode::SettledWindow, window, covered, next, patchwork: None, is_held_back })
 }
