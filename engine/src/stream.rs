@@ -373,7 +373,9 @@ fn unplannable(error: &Error) -> Error {
     let message = format!("the rest of an unfinished sync can't be read any more: {}", error.message());
     let pairs = error.context_pairs().iter().cloned();
     let lasting = pairs.fold(Error::config(message), |lasting, (key, value)| lasting.context(key, value));
-    lasting.hint("remove the target's rows and `tidegate state reset` the stream: the next sync reads everything")
+    lasting.hint(
+        "remove the target's rows and `tidegate state reset` the stream: the next sync reads everything",
+    )
 }
 
 /// What an interrupted sync left, as a plan.

@@ -323,8 +323,8 @@ mod tests {
         part.window = Some(window.clone());
         assert_eq!(
             part.source(),
-            "FROM \"public\".\"t\" WHERE \"c\" > '7'::int8 AND age(xmin) >= 0 \
-             AND age(xmin) <= age('10'::xid) AND xmin <> ALL ('{12}'::xid[])"
+            "FROM \"public\".\"t\" WHERE \"c\" > '7'::int8 AND age(xmin) <= (SELECT age('10'::xid)) \
+             AND age(xmin) >= 0 AND xmin <> ALL ('{12}'::xid[])"
         );
         part.window = Some(window.since_the_beginning());
         assert_eq!(part.source(), "FROM \"public\".\"t\"");

@@ -125,3 +125,60 @@ pub(super) fn is_settled(state: &State) -> bool {
     let patchwork = state.cursor.as_ref().and_then(|cursor| cursor.patchwork.as_ref());
     patchwork.is_none_or(|patchwork| patchwork.pieces.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn planned() -> State {
+        let cursor = json!({
+            "column": "at", "kind": "timestamptz", "loaded": true,
+            "identity": { "system": null, "timeline": null, "database": 1, "relation": 7 },
+            "seen": { "xmin": 10, "xmax": 20, "xids": Xids::from_iter([12]) },
+            "patchwork": { "files": { "7": 70 } },
+        });
+        State { cursor: Some(serde_json::from_value(cursor).unwrap()), is_full: false }
+    }
+
+    fn partition() -> Partition {
+        serde_json::from_value(json!({
+            "relation": { "schema": "s", "name": "t", "oid": 7 }, "types": [],
+            "range": { "blocks": { "from": 5, "to": 9 } },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_the_planned_snapshot_showed_is_seen() {
+        let mut state = planned();
+        fold(&mut state, &partition(), Some(Sight { own: None, xids: [15, 12].into_iter().collect() }));
+        assert!(is_settled(&state));
+        assert_eq!(state.cursor.unwrap().seen.unwrap().xids, [12, 15].into_iter().collect());
+    }
+
+    #[test]
+    fn what_another_snapshot_showed_is_a_piece_and_not_settled() {
+        let (mut state, own) = (planned(), Own { xmin: 30, xmax: 40, file: 70 });
+        fold(&mut state, &partition(), Some(Sight { own: Some(own.clone()), xids: Xids::from_iter([35]) }));
+        assert!(!is_settled(&state));
+        let again: State = serde_json::from_value(serde_json::to_value(&state).unwrap()).unwrap();
+        assert_eq!(again, state);
+        let (patchwork, seen) = state.cursor.unwrap().patches().unwrap();
+        assert_eq!(seen.xids, Xids::from_iter([12]));
+        assert_eq!(
+            patchwork.pieces,
+            [Piece { table: 7, from: 5, to: Some(9), own, xids: Xids::from_iter([35]) }]
+        );
+        assert!(patchwork.is_followed_by(Ends { xmin: 50, xmax: 60 }));
+        assert!(!patchwork.is_followed_by(Ends { xmin: 25, xmax: 35 }), "numbers went back");
+    }
+
+    #[test]
+    fn a_part_of_a_whole_says_nothing() {
+        let mut state = planned();
+        fold(&mut state, &partition(), None);
+        assert_eq!(state, planned());
+    }
+}

@@ -7,6 +7,7 @@
 
 use protocol::{ConfiguredStream, Emitter, Error, ErrorKind, Result};
 
+use super::Postgres;
 use super::answer::{ask, ask_one, quote_literal, unexpected};
 use super::barrier::Server;
 use super::connect::Client;
@@ -16,7 +17,6 @@ use super::patchwork::{Origin, Own, Sight};
 use super::read::{checked, rows, stale};
 use super::session::Turn;
 use super::xids::{Ends, Xids, ends, since};
-use super::Postgres;
 
 /// Most transactions that are remembered for one part.
 const MOST: usize = 100_000;
@@ -108,7 +108,9 @@ async fn is_same_server(client: &Client, origin: &Origin) -> Result<()> {
     let now = Server::ask(client).await?;
     let is_other = matches!((&now.system, &origin.system), (Some(now), Some(then)) if now != then);
     if is_other || now.database != origin.database {
-        return Err(stale("the server is another cluster, or the database was created anew, since the load began"));
+        return Err(stale(
+            "the server is another cluster, or the database was created anew, since the load began",
+        ));
     }
     Ok(())
 }
@@ -166,7 +168,12 @@ async fn writers(client: &Client, partition: &Partition, ends: Ends) -> Result<X
 
 /// What became of a table that is not where it was. One below the stream's that was dropped has no rows
 /// any more, and all is read of it that there is.
-async fn gone(source: &Postgres, stream: &ConfiguredStream, partition: &Partition, error: Error) -> Result<()> {
+async fn gone(
+    source: &Postgres,
+    stream: &ConfiguredStream,
+    partition: &Partition,
+    error: Error,
+) -> Result<()> {
     let table = partition.table();
     let sql = format!(
         "SELECT EXISTS (SELECT FROM pg_class WHERE oid = {oid}), \
@@ -179,7 +186,11 @@ async fn gone(source: &Postgres, stream: &ConfiguredStream, partition: &Partitio
     lease.give_back();
     match (row.is_true(0), row.is_true(1)) {
         (false, _) if partition.leaf.is_some() => {
-            tracing::warn!(stream = stream.name, table = table.name, "a partition was dropped before it was read");
+            tracing::warn!(
+                stream = stream.name,
+                table = table.name,
+                "a partition was dropped before it was read"
+            );
             Ok(())
         }
         // It was rewritten between the lock and the snapshot: the next one shows it.

@@ -277,7 +277,11 @@ impl Sessions {
     }
 
     /// The same, in this session.
-    pub(super) async fn own_turn_of<'a>(&'a self, lease: Lease<'a>, replayed: Option<u64>) -> Result<Turn<'a>> {
+    pub(super) async fn own_turn_of<'a>(
+        &'a self,
+        lease: Lease<'a>,
+        replayed: Option<u64>,
+    ) -> Result<Turn<'a>> {
         if let Some(marker) = replayed.filter(|_| lease.is_in_recovery) {
             replica::catch_up(&lease, marker).await?;
         }

@@ -33,15 +33,15 @@ pub(super) fn refuse(mode: Mode, lifetime: Lifetime) -> Result<()> {
     Err(Error::config(
         "the first load was read in several snapshots, and what changed in between was not read yet",
     )
-    .hint("run `tidegate sync` once with `connections: 2` or more and without `mode` in the stream's `options`"))
+    .hint(
+        "run `tidegate sync` once with `connections: 2` or more and without `mode` in the stream's `options`",
+    ))
 }
 
 /// There is no snapshot to make them one in.
 pub(super) fn impossible(why: &str) -> Error {
-    Error::transient(format!(
-        "what changed between the snapshots of the first load can't be read now: {why}"
-    ))
-    .hint("what was read is committed; run the sync again, and raise `connections` if this is said again")
+    Error::transient(format!("what changed between the snapshots of the first load can't be read now: {why}"))
+        .hint("what was read is committed; run the sync again, and raise `connections` if this is said again")
 }
 
 impl Planning<'_> {
@@ -216,8 +216,13 @@ mod tests {
             bytes: 0,
             readable: true,
         };
-        let seen =
-            Seen { since: None, below: None, xmin: 1, xmax: 1, xids: super::super::super::xids::Xids::default() };
+        let seen = Seen {
+            since: None,
+            below: None,
+            xmin: 1,
+            xmax: 1,
+            xids: super::super::super::xids::Xids::default(),
+        };
         let of = |pieces: Vec<Piece>| {
             let patchwork = Patchwork { since: None, files: BTreeMap::from([(7, 5)]), pieces };
             let ranges = ranges(&patchwork, &seen, &leaf);
