@@ -42,7 +42,7 @@ async fn begun(cluster: &Cluster, settings: Value) -> (Ledger, Running) {
         configuration["sources"]["db"][key] = value.clone();
     }
     // Fewer lanes than parts, and a commit for each file.
-    for (key, value) in [("memory", "64MiB"), ("commit_interval", "0s")] {
+    for (key, value) in [("memory", "16MiB"), ("commit_interval", "0s")] {
         configuration["connections"]["db_to_lake"][key] = json!(value);
     }
     configuration["connections"]["db_to_lake"]["parallelism"] = json!(8);
