@@ -111,6 +111,10 @@ impl StreamSync<'_> {
             report.seconds.plan += watch.seconds();
             report.planned(&plan, &prepared);
             match self.execute(&plan, prepared, report).await {
+                // To plan again would read once more what is committed of this plan.
+                Err(error) if error.kind() == ErrorKind::Stale && (plan.resumed || report.commits > 0) => {
+                    return Err(unplannable(&error));
+                }
                 // What the plan relied on is gone, and nothing of it is committed: plan again.
                 Err(error) if error.kind() == ErrorKind::Stale => {
                     attempts.wait(error, &self.context.stop, &self.progress.retries).await?;
@@ -345,9 +349,12 @@ impl StreamSync<'_> {
     async fn salvage(&self, committer: &mut Committer<'_>, reading: &Reading, result: &Result<()>) {
         // After a conflict a commit would fail; before a plan is made again it would leave a part of the
         // stale one to be resumed.
-        let in_vain = result
-            .as_ref()
-            .is_err_and(|error| matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Stale));
+        let is_begun = committer.plan.resumed || committer.committed.commits > 0;
+        let in_vain = result.as_ref().is_err_and(|error| match error.kind() {
+            ErrorKind::Conflict => true,
+            ErrorKind::Stale => !is_begun,
+            _ => false,
+        });
         if !in_vain && committer.may_commit() {
             if let Err(error) = committer.commit().await {
                 tracing::warn!(
@@ -361,6 +368,16 @@ impl StreamSync<'_> {
             tracing::warn!(stream = self.stream.name, "staged files could not be removed: {error:#}");
         }
     }
+}
+
+/// The rest of a plan can't be read any more, and a part of it is committed: a person has to decide.
+fn unplannable(error: &Error) -> Error {
+    let message = format!("the rest of an unfinished sync can't be read any more: {}", error.message());
+    let pairs = error.context_pairs().iter().cloned();
+    let lasting = pairs.fold(Error::config(message), |lasting, (key, value)| lasting.context(key, value));
+    lasting.hint(
+        "remove the target's rows and `tidegate state reset` the stream: the next sync reads everything",
+    )
 }
 
 /// What an interrupted sync left, as a plan.

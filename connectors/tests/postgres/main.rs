@@ -9,6 +9,7 @@ mod cursor;
 mod fault;
 mod harness;
 mod relation;
+mod repair;
 mod seen;
 mod standby;
 mod sweep;

@@ -130,6 +130,25 @@ async fn a_stale_plan_commits_nothing_before_it_is_made_again() {
     }
 }
 
+/// To plan again would read once more what is committed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_of_which_a_part_is_committed_is_not_made_again() {
+    let world = World::new(poisoned(35, ErrorKind::Stale).grain(Grain::Partition))
+        .set("parallelism", 1)
+        .set("commit_interval", "0s")
+        .files_of(1);
+    for _ in 0..2 {
+        let report = world.run(&Faults::none()).await;
+        assert_eq!(report.exit_code, 78, "{report:#?}");
+        let error = report.streams[0].error.as_ref().unwrap();
+        assert!(error.hint.as_ref().unwrap().contains("state reset"), "{error:?}");
+        assert_eq!(world.ids("numbers").len(), 30, "what was complete is committed");
+    }
+    world.tables.change("numbers", |table| table.poison = None);
+    world.run_well().await;
+    world.assert_whole("numbers", "as it was");
+}
+
 fn transient() -> Fault {
     Fault::Error(ErrorKind::Transient)
 }

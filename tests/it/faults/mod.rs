@@ -11,6 +11,7 @@ mod line;
 mod manifest;
 mod refusal;
 mod request;
+mod resume;
 mod rivals;
 mod secret;
 mod server;

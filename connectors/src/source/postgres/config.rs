@@ -66,6 +66,9 @@ pub struct Config {
     pub schemas: Option<Vec<String>>,
     /// Longest time to wait for transactions that were running when a sync began.
     pub barrier_wait: Period,
+    /// How old a snapshot may become, which holds back vacuum: what a large first load has left then is
+    /// read in snapshots of its own, and what changed in between once more; 0 for any age.
+    pub max_snapshot_age: Period,
 }
 
 impl Default for Config {
@@ -93,6 +96,7 @@ impl Default for Config {
             read_from: None,
             schemas: None,
             barrier_wait: Period::from_secs(2),
+            max_snapshot_age: Period::from_secs(2 * 3600),
         }
     }
 }

@@ -15,10 +15,13 @@ mod history;
 mod identifier;
 mod layout;
 mod partition;
+mod patchwork;
 mod plan;
 mod read;
 mod replica;
+mod resume;
 mod session;
+mod sight;
 mod snapshot;
 mod state;
 mod tally;
@@ -36,7 +39,8 @@ use protocol::{
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
 pub(crate) use identifier::quote_identifier;
 pub use partition::Partition;
-pub use state::{State, Tally};
+pub use sight::Sight;
+pub use state::State;
 
 use connect::Connector;
 use error::failed;
@@ -55,19 +59,20 @@ pub struct Postgres {
 
 impl Source for Postgres {
     const NAME: &'static str = "postgres";
-    /// 1 knew settled windows only; what it wrote is read as it is.
-    const STATE_VERSION: u32 = 2;
+    /// 1 knew settled windows only, 2 one snapshot for all parts; what they wrote is read as it is.
+    const STATE_VERSION: u32 = 3;
 
     type Config = Config;
     type Partition = Partition;
     type State = State;
     /// None in what an earlier version read.
-    type Seen = Option<Tally>;
+    type Seen = Option<Sight>;
 
     async fn open(config: Config) -> Result<Self> {
         let connector = Arc::new(Connector::new(&config)?);
         let connections = config.connections.get();
-        let sessions = Sessions::new(Arc::clone(&connector), connections, config.barrier_wait.duration());
+        let (wait, age) = (config.barrier_wait.duration(), config.max_snapshot_age.duration());
+        let sessions = Sessions::new(Arc::clone(&connector), connections, wait, age);
         let layouts = tokio::sync::Mutex::default();
         Ok(Self { connector, sessions, layouts, schemas: config.schemas, connections })
     }
@@ -101,18 +106,25 @@ impl Source for Postgres {
         stream: &ConfiguredStream,
         partition: Partition,
         out: &mut Emitter<'_, Self>,
-    ) -> Result<Option<Tally>> {
-        read::read(self, stream, &partition, out).await.map_err(|error| error.context("stream", &stream.name))
+    ) -> Result<Option<Sight>> {
+        read::read(self, stream, &partition, out)
+            .await
+            .map(Some)
+            .map_err(|error| error.context("stream", &stream.name))
     }
 
-    fn advance(&self, state: &mut State, _: &Partition, seen: Option<Tally>) {
-        if let Some(tally) = seen {
-            state.add(&tally);
+    fn advance(&self, state: &mut State, partition: &Partition, seen: Option<Sight>) {
+        if let Some(sight) = seen {
+            state.add(partition, sight);
         }
     }
 
     fn late_rows(state: &State) -> Option<u64> {
         state.late_rows()
+    }
+
+    fn is_settled(state: &State) -> bool {
+        patchwork::is_settled(state)
     }
 
     fn position(state: &State) -> Option<String> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::quote_literal;
 use super::history::Past;
+use super::patchwork::Origin;
 use super::quote_identifier;
 use super::state::{Bound, CursorKind};
 use super::xids::{Xids, since_without};
@@ -37,6 +38,10 @@ pub struct Partition {
     /// The primary's transaction that a replica must have replayed before it takes a snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) replayed: Option<u64>,
+    /// What it relies on where it may be read in another snapshot than the planned one; none where it
+    /// may not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<Origin>,
 }
 
 /// A table by its name and its number: a name can come to mean another table.
@@ -171,7 +176,7 @@ impl Table {
 }
 
 impl Range {
-    fn conditions(&self) -> Vec<String> {
+    pub(super) fn conditions(&self) -> Vec<String> {
         match self {
             Self::Blocks { from, to } => {
                 // From block 0 on nothing is left out. A table that has no blocks has no ctid either.
@@ -263,6 +268,7 @@ mod tests {
             types: vec![23],
             snapshot: None,
             replayed: None,
+            origin: None,
         }
     }
 
@@ -346,8 +352,8 @@ mod tests {
         part.window = Some(window.clone());
         assert_eq!(
             part.source(),
-            "FROM \"public\".\"t\" WHERE \"c\" > '7'::int8 AND age(xmin) >= 0 \
-             AND age(xmin) <= age('10'::xid) AND xmin <> ALL ('{12}'::xid[])"
+            "FROM \"public\".\"t\" WHERE \"c\" > '7'::int8 AND age(xmin) <= (SELECT age('10'::xid)) \
+             AND age(xmin) >= 0 AND xmin <> ALL ('{12}'::xid[])"
         );
         part.window = Some(window.since_the_beginning());
         assert_eq!(part.source(), "FROM \"public\".\"t\"");
@@ -362,6 +368,7 @@ mod tests {
         part.window = Some(window(CursorKind::Date, None, Some(Bound::Micros(0)), true));
         part.snapshot = Some("0000-1".into());
         part.replayed = Some(7_000_000_000);
+        part.origin = Some(Origin { system: Some("7".into()), database: 5, xmin: 3, xmax: 4, file: 9 });
         let json = serde_json::to_string(&part).unwrap();
         assert_eq!(serde_json::from_str::<Partition>(&json).unwrap(), part);
         let json = serde_json::to_string(&partition()).unwrap();

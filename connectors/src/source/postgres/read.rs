@@ -13,9 +13,9 @@ use super::layout::Layout;
 use super::partition::{Partition, Table};
 use super::session::Turn;
 use super::snapshot::{SAVE, named};
-use super::state::Tally;
+use super::sight::Sight;
 use super::tally;
-use super::{Postgres, discover};
+use super::{Postgres, discover, resume};
 
 /// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
 /// truncated or rewritten table is empty. Read from the table, the number is the snapshot's; from the
@@ -34,22 +34,37 @@ pub(super) async fn read(
     stream: &ConfiguredStream,
     partition: &Partition,
     out: &mut Emitter<'_, Postgres>,
-) -> Result<Option<Tally>> {
+) -> Result<Sight> {
     let layout = source.layout(stream, partition).await?;
+    let sight = match &partition.origin {
+        Some(origin) => resume::read(source, stream, partition, origin, &layout, out).await?,
+        None => whole(source, stream, partition, &layout, out).await?,
+    };
+    protocol::point!("read.finished");
+    Ok(sight)
+}
+
+/// Reads a partition of a plan that is committed as a whole.
+async fn whole(
+    source: &Postgres,
+    stream: &ConfiguredStream,
+    partition: &Partition,
+    layout: &Layout,
+    out: &mut Emitter<'_, Postgres>,
+) -> Result<Sight> {
     let snapshot = partition.snapshot.as_deref();
     let turn = match snapshot {
         Some(id) => source.sessions.turn(id).await,
         None => source.sessions.own_turn(partition.replayed).await,
     };
     let done = match turn {
-        Ok(turn) => copied(turn, stream, partition, &layout, out).await,
+        Ok(turn) => copied(turn, stream, partition, layout, out).await,
         Err(error) => Err(error),
     };
     match done {
-        Ok(tally) => {
-            protocol::point!("read.finished");
+        Ok(sight) => {
             source.sessions.read(&stream.target, snapshot);
-            Ok(Some(tally))
+            Ok(sight)
         }
         Err(error) => {
             if let Some(id) = snapshot {
@@ -81,29 +96,48 @@ async fn copied(
     partition: &Partition,
     layout: &Layout,
     out: &mut Emitter<'_, Postgres>,
-) -> Result<Tally> {
+) -> Result<Sight> {
+    checked(&turn, partition, layout).await?;
+    let sight = rows(&mut turn, stream, partition, layout, out).await?;
+    turn.finish().await?;
+    Ok(sight)
+}
+
+/// Locks the partition's table and makes sure that it is what was planned.
+pub(super) async fn checked(client: &Client, partition: &Partition, layout: &Layout) -> Result<()> {
     let table = partition.table();
-    check(&turn, partition, layout).await.map_err(|error| gone(error, table, layout))?;
+    check(client, partition, layout).await.map_err(|error| gone(error, table, layout))?;
     protocol::point!("read.checked");
+    Ok(())
+}
+
+/// Copies the rows of a partition whose table is locked.
+pub(super) async fn rows(
+    turn: &mut Turn<'_>,
+    stream: &ConfiguredStream,
+    partition: &Partition,
+    layout: &Layout,
+    out: &mut Emitter<'_, Postgres>,
+) -> Result<Sight> {
+    let table = partition.table();
     let what = format!("could not read {}", table.qualified());
     let told = partition.window.as_ref().and_then(|window| window.told.as_ref().map(|told| (window, told)));
-    let tally = if let Some((window, told)) = told {
-        tally::copied(&mut turn, stream, partition, layout, (window, told), out).await?
+    let sight = if let Some((window, told)) = told {
+        tally::copied(turn, stream, partition, layout, (window, told), out).await?
     } else {
         let schema = Arc::clone(&stream.schema);
         let decoder = Decoder::new(&layout.columns, schema, stream.on_unfit, out.batch_bytes())?;
-        let rows = copy_out(&mut turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
-        Tally { rows, ..Tally::default() }
+        let rows = copy_out(turn, &partition.copy(&layout.expressions()), &what, decoder, out).await?;
+        Sight { rows, ..Sight::default() }
     };
-    let rows = tally.rows;
+    let rows = sight.rows;
     protocol::point!("read.copied");
     tracing::debug!(stream = stream.name, table = table.name, rows, "partition read");
     if !table.lockable {
-        let answers = ask(&turn, WHAT, REWRITTEN).await?;
+        let answers = ask(turn, WHAT, REWRITTEN).await?;
         rewritten(answers.into_iter().next().unwrap_or_default().first().and_then(|row| row.text(0)))?;
     }
-    turn.finish().await?;
-    Ok(tally)
+    Ok(sight)
 }
 
 /// What is gone since the plan: the table, or a column of it.
@@ -161,7 +195,7 @@ fn rewritten(table: Option<&str>) -> Result<()> {
     }
 }
 
-fn stale(message: &str) -> Error {
+pub(super) fn stale(message: &str) -> Error {
     Error::new(ErrorKind::Stale, message)
 }
 

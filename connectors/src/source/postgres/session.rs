@@ -8,6 +8,8 @@
 //! No more than `connections` sessions are open on the server that is read from; each has a slot. The
 //! session that keeps a snapshot reads in it too while no other slot is free.
 
+mod age;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub(super) struct Sessions {
     connector: Arc<Connector>,
     connections: usize,
     barrier_wait: Duration,
+    /// Zero for any.
+    max_snapshot_age: Duration,
     current: Turns<Current>,
     snapshots: Mutex<HashMap<String, Arc<Snapshot>>>,
     idle: Mutex<Vec<Reader>>,
@@ -80,16 +84,25 @@ impl std::ops::Deref for Lease<'_> {
 impl Lease<'_> {
     /// Keeps the session for the next one who needs it.
     pub(super) fn give_back(self) {
-        locked(&self.sessions.idle).push(self.reader);
+        // Inside a snapshot that was let go it would go on to hold it.
+        if self.reader.inside.as_deref().is_none_or(|id| self.sessions.kept(id).is_some()) {
+            locked(&self.sessions.idle).push(self.reader);
+        }
     }
 }
 
 impl Sessions {
-    pub(super) fn new(connector: Arc<Connector>, connections: usize, barrier_wait: Duration) -> Self {
+    pub(super) fn new(
+        connector: Arc<Connector>,
+        connections: usize,
+        barrier_wait: Duration,
+        max_snapshot_age: Duration,
+    ) -> Self {
         Self {
             connector,
             connections,
             barrier_wait,
+            max_snapshot_age,
             current: Turns::default(),
             snapshots: Mutex::default(),
             idle: Mutex::default(),
@@ -260,6 +273,15 @@ impl Sessions {
     /// `replayed` that transaction. Waits until one is free.
     pub(super) async fn own_turn(&self, replayed: Option<u64>) -> Result<Turn<'_>> {
         let lease = self.lease().await?;
+        self.own_turn_of(lease, replayed).await
+    }
+
+    /// The same, in this session.
+    pub(super) async fn own_turn_of<'a>(
+        &'a self,
+        lease: Lease<'a>,
+        replayed: Option<u64>,
+    ) -> Result<Turn<'a>> {
         if let Some(marker) = replayed.filter(|_| lease.is_in_recovery) {
             replica::catch_up(&lease, marker).await?;
         }

@@ -19,6 +19,8 @@ use super::xids::Ends;
 const IDLE_LIMIT: &str = "10min";
 /// How often a session that keeps a snapshot says something.
 const HEARTBEAT: Duration = Duration::from_mins(1);
+/// After so many heartbeats a log says how old the snapshot is.
+const TOLD: u32 = 10;
 
 /// Begins what is done in a snapshot for one partition.
 pub(super) const SAVE: &str = "SAVEPOINT reading";
@@ -86,6 +88,7 @@ pub(super) struct Snapshot {
     /// Held by whoever reads.
     pub(super) client: Arc<Turns<Client>>,
     is_lost: AtomicBool,
+    taken: Instant,
     /// Partitions, by the stream's target, that are planned in it and not read.
     planned: Mutex<HashMap<String, usize>>,
     heartbeat: Mutex<Option<AbortHandle>>,
@@ -122,6 +125,7 @@ impl Snapshot {
             strangers: AtomicUsize::new(0),
             client: Arc::new(Turns::new(client)),
             is_lost: AtomicBool::new(false),
+            taken: Instant::now(),
             planned: Mutex::default(),
             heartbeat: Mutex::default(),
             _slot: slot,
@@ -136,6 +140,11 @@ impl Snapshot {
         // Who holds it finds out by himself.
         let is_closed = self.client.try_lock().is_ok_and(|client| client.is_closed());
         self.is_lost.load(Ordering::Relaxed) || is_closed
+    }
+
+    /// How long it has been held.
+    pub(super) fn age(&self) -> Duration {
+        self.taken.elapsed()
     }
 
     /// Lets nobody read in it any more.
@@ -173,9 +182,13 @@ impl Snapshot {
 
 /// Says something now and then while nobody reads.
 async fn beat(snapshot: Weak<Snapshot>) {
-    loop {
+    for beats in 1_u32.. {
         tokio::time::sleep(HEARTBEAT).await;
         let Some(snapshot) = snapshot.upgrade() else { return };
+        if beats.is_multiple_of(TOLD) {
+            let (age_min, left) = (snapshot.age().as_secs() / 60, snapshot.left());
+            tracing::info!(age_min, left, "a snapshot is held, and vacuum held back");
+        }
         let Ok(client) = snapshot.client.try_lock() else { continue };
         if client.simple_query("SELECT 1").await.is_err() {
             return snapshot.lose();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::barrier::Mark;
 use super::history::Swept;
+use super::patchwork::Patchwork;
 use super::types::{NativeType, TypeKind};
 use super::xids::Xids;
 
@@ -62,6 +63,10 @@ pub(super) struct CursorState {
     /// The files of the tables in `leaves`, or of the only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) files: Vec<u32>,
+    /// What was read in other snapshots than the one of what was `seen`; of plans whose parts may be
+    /// committed apart, until the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) patchwork: Option<Patchwork>,
 }
 
 /// How many rows a sync has read.
@@ -71,22 +76,6 @@ pub(super) struct Found {
     /// Those that lay where the cursor would not have led to them; none where it did not look there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) late: Option<u64>,
-}
-
-/// What reading a partition tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
-    pub(super) rows: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub(super) late: u64,
-    /// The transactions that wrote its rows, of those that the next sync has to know.
-    #[serde(default, skip_serializing_if = "Xids::is_empty")]
-    pub(super) xids: Xids,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// What of the rows from `since` on, and of those without a value or infinitely old, a snapshot showed:
@@ -140,29 +129,17 @@ impl State {
     }
 }
 
-impl State {
-    /// Adds what was found in one partition.
-    pub(super) fn add(&mut self, tally: &Tally) {
-        let Some(cursor) = &mut self.cursor else { return };
-        if let Some(found) = &mut cursor.found {
-            found.rows += tally.rows;
-            found.late = found.late.map(|late| late + tally.late);
-        }
-        if let Some(seen) = &mut cursor.seen {
-            seen.xids.merge(&tally.xids);
-        }
-    }
-
-    /// Rows that the last sync found where the cursor would not have led to them.
-    pub(super) fn late_rows(&self) -> Option<u64> {
-        self.cursor.as_ref()?.found?.late
-    }
-}
-
 impl CursorState {
     /// Where the next window starts: what lies before is read or settled.
     pub(super) fn since(&self) -> Option<Bound> {
         later(self.seen.as_ref().and_then(|seen| seen.since.clone()), self.until.clone())
+    }
+
+    /// What was read in other snapshots than the one of what was seen, and what that showed; none where
+    /// nothing was.
+    pub(super) fn patches(&self) -> Option<(Patchwork, Seen)> {
+        let patchwork = self.patchwork.as_ref().filter(|patchwork| !patchwork.pieces.is_empty())?;
+        Some((patchwork.clone(), self.seen.clone()?))
     }
 
     /// Before which everything is accounted for, if cursors are what they should be.
@@ -392,6 +369,7 @@ mod tests {
             swept: None,
             found: None,
             files: Vec::new(),
+            patchwork: None,
         };
         let position =
             |cursor: &CursorState| State { cursor: Some(cursor.clone()), is_full: false }.position();

@@ -18,7 +18,7 @@ use super::decode::Decoder;
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Told};
 use super::session::Turn;
-use super::state::Tally;
+use super::sight::Sight;
 use super::types::{Column, NativeType, TypeKind};
 use super::xids::{narrowed, since};
 
@@ -34,7 +34,7 @@ pub(super) async fn copied(
     layout: &Layout,
     (window, told): (&CursorWindow, &Told),
     out: &mut Emitter<'_, Postgres>,
-) -> Result<Tally> {
+) -> Result<Sight> {
     let late = told.late.as_ref().map_or_else(|| "false".to_owned(), |late| window.is_late(late));
     let writer = format!("CASE WHEN {} THEN xmin END", since(told.xmin).join(" AND "));
     let mut expressions = layout.expressions();
@@ -55,7 +55,7 @@ pub(super) async fn copied(
     let plain = Arc::clone(&stream.schema);
     let mut counter = Counter { out, plain, xmin: told.xmin, late: 0, xids: BTreeSet::new() };
     let rows = copy_out(turn, &sql, &what, decoder, &mut Emitter::<Postgres>::new(&mut counter)).await?;
-    Ok(Tally { rows, late: counter.late, xids: counter.xids.into_iter().collect() })
+    Ok(Sight { rows, late: counter.late, xids: counter.xids.into_iter().collect(), own: None })
 }
 
 fn column(oid: u32, name: &str, field: &Field) -> Result<Column> {

@@ -135,9 +135,10 @@ impl<'de> Deserialize<'de> for Xids {
 
 /// Conditions for rows that transactions from `xmin` on have written. Ages are counted from one number
 /// for a whole transaction of the reader, on a standby too, so two of them compare as the numbers do,
-/// round the clock. A row from before the last round has an age below 0 or one that is greater.
+/// round the clock. A row from before the last round has an age below 0 or one that is greater. What most
+/// rows fail comes first, and the number's own age is asked for once, not for each row.
 pub(super) fn since(xmin: u64) -> Vec<String> {
-    vec!["age(xmin) >= 0".to_owned(), format!("age(xmin) <= age('{}'::xid)", narrowed(xmin))]
+    vec![format!("age(xmin) <= (SELECT age('{}'::xid))", narrowed(xmin)), "age(xmin) >= 0".to_owned()]
 }
 
 /// The same, but for what the transactions in `seen` have written.

@@ -9,7 +9,8 @@ use super::super::answer::{ask_one, quote_literal};
 use super::super::barrier::{Barrier, Settled};
 use super::super::discover::{Leaf, Relation};
 use super::super::partition::CursorWindow;
-use super::super::state::{Bound, CursorKind, CursorState, Identity, State, shown_instant};
+use super::super::patchwork::Patchwork;
+use super::super::state::{Bound, CursorKind, CursorState, Identity, Seen, State, shown_instant};
 use super::super::xids::Ends;
 use super::clock;
 use super::mode::Mode;
@@ -73,6 +74,8 @@ pub(super) struct Step {
     /// The same, or an empty window.
     pub(super) covered: CursorWindow,
     pub(super) next: State,
+    /// What was read in other snapshots than the one of what was seen, where that is to be made one.
+    pub(super) patchwork: Option<(Patchwork, Seen)>,
     /// Whether rows wait for what is running.
     pub(super) is_held_back: bool,
     /// What the report calls it.
@@ -193,6 +196,11 @@ impl<'a> Cursor<'a> {
         self.before.is_some_and(|before| before.loaded && before.since().is_some())
     }
 
+    /// Whether what was read is of several snapshots.
+    pub(super) fn is_patchwork(&self) -> bool {
+        self.before.is_some_and(|before| before.patches().is_some())
+    }
+
     /// The last snapshot that the state speaks of.
     pub(super) fn has_seen(&self) -> bool {
         self.before.is_some_and(|before| before.seen.is_some())
@@ -298,7 +306,11 @@ impl<'a> Cursor<'a> {
         let is_other = matches!((&then.system, &now.system), (Some(then), Some(now)) if then != now);
         let is_same = !is_other && then.database == now.database && then.relation == now.relation;
         let is_promoted = matches!((then.timeline, now.timeline), (Some(then), Some(now)) if then != now);
-        if is_same && !is_promoted && ends.is_some_and(|ends| ends.follows(seen.xmin, seen.xmax)) {
+        let goes_on = |ends: Ends| {
+            let pieces = before.patches().is_none_or(|(patchwork, _)| patchwork.is_followed_by(ends));
+            pieces && ends.follows(seen.xmin, seen.xmax)
+        };
+        if is_same && !is_promoted && ends.is_some_and(goes_on) {
             return (Some(before.clone()), false);
         }
         let slack = if is_same { slack.max(LEAST_SLACK) } else { 0 };
@@ -319,7 +331,8 @@ impl<'a> Cursor<'a> {
         ));
         // Sequences have not gone on either.
         let (greatest, marks) = (None, Vec::new());
-        (Some(CursorState { until: since, seen: None, greatest, marks, ..before.clone() }), true)
+        let (seen, patchwork) = (None, None);
+        (Some(CursorState { until: since, seen, greatest, marks, patchwork, ..before.clone() }), true)
     }
 
     /// What the next sync goes on from, but for what was read.
@@ -339,6 +352,7 @@ impl<'a> Cursor<'a> {
             swept: None,
             found: None,
             files: Vec::new(),
+            patchwork: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod estimate;
 mod mode;
 mod note;
 mod option;
+mod repair;
 mod rewritten;
 mod seen;
 mod settled;
@@ -97,6 +98,9 @@ impl<'a> Planning<'a> {
             Mode::of(&self.relation, cursor.options.mode, self.request.lifetime, connections)?;
         sweep::schedule(&mut cursor, mode, self.request.sweep, &lease, &mut notes).await?;
         note::about_mode(reason, &mut notes);
+        if cursor.is_patchwork() {
+            repair::refuse(mode, self.request.lifetime)?;
+        }
         let is_seen = mode == Mode::SeenSet;
         if !is_seen {
             cursor.look(&lease, &self.relation).await?;
@@ -111,8 +115,10 @@ impl<'a> Planning<'a> {
             // The second sync need not look at all rows then.
             cursor.look(&lease, &self.relation).await?;
         }
-        // A table that was attached since the last sync must be seen by all that is read.
-        let after = cursor.looked().or((!new_leaves.is_empty()).then_some(self.begun));
+        // A table that was attached since the last sync must be seen by all that is read, and so must be
+        // what parts have shown that were read in snapshots of their own.
+        let must_be_new = !new_leaves.is_empty() || cursor.is_patchwork();
+        let after = cursor.looked().or(must_be_new.then_some(self.begun));
         // A snapshot for this stream alone takes a connection: only where there is need or much to read.
         let shared = self.is_session() && (after.is_none() || is_seen || is_large);
         // Nothing is held back by what is running. But where nothing was settled yet, the next sync would
@@ -128,9 +134,12 @@ impl<'a> Planning<'a> {
         let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
         let step = self.step(&cursor, mode, &basis, &mut notes).await?;
 
+        let kept = basis.snapshot.as_deref().filter(|_| self.is_session());
         let snapshot = self.snapshot(&basis);
         let mut partitions = Vec::new();
-        if let Some(window) = &step.window {
+        if let (Some(window), Some((patchwork, seen)), Some(kept)) = (&step.window, &step.patchwork, kept) {
+            partitions = self.repair(patchwork, seen, window, kept, &mut notes).await?;
+        } else if let Some(window) = &step.window {
             let base = self.partition(Some(window.clone()), &new_leaves);
             // Of a small table little is sent, and sessions would take longer than to look at it.
             let is_cheap = cursor.is_small && cursor.is_swept && !cursor.is_first();
@@ -148,9 +157,17 @@ impl<'a> Planning<'a> {
         if !attached.is_empty() {
             note::about_leaves(&new_leaves, &mut notes);
         }
+        let is_plain = attached.is_empty() && step.patchwork.is_none();
         partitions.extend(attached);
-        let shown = step.shown();
-        let mut plan = self.finished(&basis, partitions, step.next, step.name);
+        let (shown, mut next) = (step.shown(), step.next);
+        let is_loose = match kept.filter(|_| is_plain) {
+            Some(kept) => self.loosen(kept, &mut partitions, &mut next).await?,
+            None => false,
+        };
+        let mut plan = self.finished(&basis, partitions, next, step.name);
+        if is_loose {
+            plan.grain = Grain::Partition;
+        }
         plan.window = shown;
         plan.notes = notes;
         Ok(plan)
@@ -187,11 +204,17 @@ impl<'a> Planning<'a> {
                         }
                         return Ok(step);
                     }
+                    Err(_) if cursor.is_patchwork() => {
+                        return Err(repair::impossible("too many transactions wrote rows meanwhile"));
+                    }
                     Err(given) => {
                         note::about_memory(barrier, notes);
                         ground = given;
                     }
                 }
+            }
+            None if cursor.is_patchwork() => {
+                return Err(repair::impossible("there is no connection left to keep a snapshot"));
             }
             None if mode == Mode::SeenSet => note::about_snapshot(notes),
             None => {}
@@ -247,6 +270,7 @@ impl<'a> Planning<'a> {
             types: self.layout.types.clone(),
             snapshot: None,
             replayed: None,
+            origin: None,
         }
     }
 
@@ -278,8 +302,9 @@ impl<'a> Planning<'a> {
     ) -> Plan<Partition, State> {
         let snapshot = self.snapshot(basis);
         self.source.sessions.planned(&self.stream.target, snapshot, partitions.len());
-        if snapshot.is_none() {
-            for planned in &mut partitions {
+        for planned in &mut partitions {
+            // A part with a snapshot of its own is not to show less than what was planned.
+            if snapshot.is_none() || planned.partition.origin.is_some() {
                 planned.partition.replayed = basis.marker;
             }
         }

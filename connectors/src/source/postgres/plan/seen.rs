@@ -21,6 +21,7 @@ use super::super::xids::{Ends, Xids, since};
 use super::clock;
 use super::cursor::{Cursor, Ground, Step};
 use super::mode::Mode;
+use super::repair;
 use super::rewritten;
 use super::sweep::{self, Sweeping};
 
@@ -59,12 +60,25 @@ pub(super) async fn step(
     let last = sweep::trusted(&ground).map(|(_, seen)| seen.xmin);
     // What had ended by the last snapshot has ended, whichever replica says so.
     let ends = Ends { xmin: place.snapshot.ends.xmin.max(last.unwrap_or(0)), ..place.snapshot.ends };
-    let sweeping = sweep::sweeping(cursor, &ground, ends, notes);
+    let patchwork = ground.before.as_ref().filter(|before| before.loaded).and_then(CursorState::patches);
+    let sweeping = match &patchwork {
+        None => sweep::sweeping(cursor, &ground, ends, notes),
+        Some((patchwork, _)) => {
+            if patchwork.since.is_some() {
+                sweep::put_off(cursor, notes);
+            }
+            None
+        }
+    };
     protocol::point!("seen.begun");
-    // Where all rows are looked at, reading them tells who wrote them.
-    let asked = if sweeping.is_some() { None } else { Some(window(cursor, &ground, bound.as_ref())) };
+    // Where reading the rows tells who wrote them, nobody else is asked.
+    let is_told = sweeping.is_some() || patchwork.is_some();
+    let asked = (!is_told).then(|| window(cursor, &ground, bound.as_ref()));
     let Some(shown) = shown(cursor, place, ends, asked).await? else { return Ok(Err(ground)) };
-    let (covered, xids) = covered(cursor, &ground, ends, sweeping.as_ref(), shown.xids);
+    let (covered, xids) = match &patchwork {
+        None => covered(cursor, &ground, ends, sweeping.as_ref(), shown.xids),
+        Some((patchwork, seen)) => repair::covered(cursor, patchwork, seen, ends),
+    };
     if xids.len() > MOST {
         return Ok(Err(ground));
     }
@@ -85,7 +99,7 @@ pub(super) async fn step(
     let next = State { cursor: Some(next), is_full: false };
     let window = (!is_idle).then(|| covered.clone());
     let name = sweep::name(cursor, sweeping.as_ref());
-    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false, name }))
+    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, patchwork, is_held_back: false, name }))
 }
 
 /// What is read, and of which transactions it is known by now that the snapshot shows them.

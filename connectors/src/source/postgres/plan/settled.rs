@@ -63,6 +63,6 @@ pub(super) async fn step(
     let next = if is_put_off { cursor.before.cloned() } else { Some(next) };
     let next = State { cursor: next, is_full: false };
     let window = is_new.then(|| covered.clone());
-    let mode = Mode::SettledWindow;
-    Ok(Step { mode, window, covered, next, is_held_back, name: mode.name() })
+    let (mode, patchwork) = (Mode::SettledWindow, None);
+    Ok(Step { mode, window, covered, next, patchwork, is_held_back, name: mode.name() })
 }

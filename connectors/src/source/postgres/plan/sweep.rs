@@ -140,7 +140,9 @@ pub(super) fn remembered(
     }
     let (before, seen) = trusted(ground)?;
     let was_empty = before.found.is_some_and(|found| found.rows == 0);
-    let swept = before.swept.clone()?.passed(before.since(), seen, was_empty);
+    // A repair looks where the parts that it repairs were looked for.
+    let below = before.patches().map_or_else(|| before.since(), |(patchwork, _)| patchwork.since);
+    let swept = before.swept.clone()?.passed(below, seen, was_empty);
     let fresh = cursor.new_leaves(place.relation).iter().map(|leaf| leaf.oid).collect();
     Some(Swept { fresh, ..swept })
 }
