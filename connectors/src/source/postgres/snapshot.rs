@@ -10,6 +10,7 @@ use protocol::{Error, ErrorKind};
 use tokio::sync::{Mutex as Turns, OwnedSemaphorePermit};
 use tokio::task::AbortHandle;
 
+use super::alone::Alone;
 use super::barrier::{Barrier, SNAPSHOT_NAME};
 use super::connect::Client;
 use super::xids::Ends;
@@ -33,7 +34,9 @@ const STRANGERS: usize = 8;
 pub(super) struct Need {
     /// Whether a barrier must have been made before the snapshot.
     pub(super) barrier: bool,
-    /// The moment after which the barrier must have been made.
+    /// Whether the server must at least have said who it is and how late it is; a barrier says so too.
+    pub(super) alone: bool,
+    /// The moment after which the barrier must have been made, or the server been asked.
     pub(super) after: Option<Instant>,
     /// Whether several sessions shall read in one snapshot.
     pub(super) shared: bool,
@@ -45,6 +48,8 @@ pub(super) struct Need {
 #[derive(Debug)]
 pub(super) struct Basis {
     pub(super) barrier: Option<Barrier>,
+    /// What the server said by itself.
+    pub(super) alone: Option<Alone>,
     /// None where each partition is read in a snapshot of its own, which is younger still.
     pub(super) snapshot: Option<Arc<Snapshot>>,
     /// The primary's transaction after the barrier, where rows are read from a replica.
@@ -62,9 +67,18 @@ impl Basis {
             (Some(barrier), after) => {
                 after.is_none_or(|after| barrier.listed >= after) && (barrier.has_waited || !need.wait)
             }
-            (None, _) => !need.barrier,
+            (None, after) => {
+                let asked = self.alone.as_ref().map(|alone| alone.asked);
+                let is_told = asked.is_some_and(|asked| after.is_none_or(|after| asked >= after));
+                !need.barrier && (is_told || !need.alone)
+            }
         };
         snapshot && barrier
+    }
+
+    /// What the server said, by itself or with its barrier.
+    pub(super) fn alone(&self) -> Option<Alone> {
+        self.alone.clone().or_else(|| self.barrier.as_ref().map(Alone::of))
     }
 
     /// The name of the snapshot.

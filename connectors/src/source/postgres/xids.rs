@@ -61,6 +61,15 @@ impl Xids {
         self.0.is_empty()
     }
 
+    /// These and `others`.
+    pub(super) fn with(&self, others: &Self) -> Self {
+        self.0.iter().chain(&others.0).copied().collect()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     #[cfg(test)]
     pub(super) fn contains(&self, xid: u64) -> bool {
         self.0.binary_search(&xid).is_ok()

@@ -23,12 +23,12 @@ use super::cursor::{Cursor, Ground, Step};
 use super::mode::Mode;
 
 /// Most transactions that a state remembers.
-const MOST: usize = 100_000;
+pub(super) const MOST: usize = 100_000;
 
 /// What a snapshot shows of the rows that the next step has to look at.
-struct Shown {
+pub(super) struct Shown {
     /// The transactions from the snapshot's first open one on that wrote some.
-    xids: Xids,
+    pub(super) xids: Xids,
     /// The greatest value.
     greatest: Option<String>,
     /// The greater of that and what was reached before.
@@ -53,8 +53,30 @@ pub(super) async fn step(
         return Ok(Err(ground));
     };
     let goes_on = ground.before.is_some() && !ground.is_repeated;
+    let covered = covered(cursor, &ground);
+    let is_idle = is_idle(&covered, ends);
+    let greatest = if goes_on { shown.reached } else { shown.greatest };
+    let next = CursorState {
+        seen: Some(Seen {
+            since,
+            below,
+            xmin: ends.xmin,
+            xmax: ends.xmax,
+            xids: shown.xids,
+            is_lookback: false,
+        }),
+        greatest,
+        ..cursor.next(ground)
+    };
+    let next = State { cursor: Some(next), is_full: false };
+    let window = (!is_idle).then(|| covered.clone());
+    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false }))
+}
+
+/// What the last step did not see, from where it said that more can come.
+pub(super) fn covered(cursor: &Cursor<'_>, ground: &Ground) -> CursorWindow {
     let before = ground.before.as_ref().filter(|before| before.loaded);
-    let covered = match before {
+    match before {
         None => cursor.window(),
         Some(before) => CursorWindow {
             since: before.since(),
@@ -63,18 +85,12 @@ pub(super) async fn step(
             unseen: before.seen.as_ref().map(|seen| Unseen { xmin: seen.xmin, xids: seen.xids.clone() }),
             ..cursor.window()
         },
-    };
-    // No transaction has begun to write since.
-    let is_idle = covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin);
-    let greatest = if goes_on { shown.reached } else { shown.greatest };
-    let next = CursorState {
-        seen: Some(Seen { since, below, xmin: ends.xmin, xmax: ends.xmax, xids: shown.xids }),
-        greatest,
-        ..cursor.next(ground)
-    };
-    let next = State { cursor: Some(next), is_full: false };
-    let window = (!is_idle).then(|| covered.clone());
-    Ok(Ok(Step { mode: Mode::SeenSet, window, covered, next, is_held_back: false }))
+    }
+}
+
+/// Whether no transaction has begun to write since.
+pub(super) fn is_idle(covered: &CursorWindow, ends: Ends) -> bool {
+    covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin)
 }
 
 /// Where what is still to come lies, as far as cursors are what they should be: there the next step starts
@@ -96,7 +112,7 @@ async fn bound(
 }
 
 /// Asks in the snapshot, where there is anything to ask; none where there are too many transactions.
-async fn shown(
+pub(super) async fn shown(
     cursor: &Cursor<'_>,
     snapshot: &Snapshot,
     relation: &Relation,
