@@ -131,10 +131,9 @@ async fn check(client: &Client, partition: &Partition, layout: &Layout) -> Resul
     if let Some(types) = layout.types_now(&qualified) {
         sql = format!("{sql}; {types}");
     }
-    sql = match table.lockable {
-        true => format!("{sql}; {}", rewritten_below(partition, table)),
-        false => format!("{sql}; {REWRITTEN}"),
-    };
+    let rewritten_since =
+        if table.lockable { rewritten_below(partition, table) } else { REWRITTEN.to_owned() };
+    sql = format!("{sql}; {rewritten_since}");
     let mut answers =
         ask(client, WHAT, &sql).await?.into_iter().skip(usize::from(own) + usize::from(!table.lockable));
     let oid = answers.next().and_then(|rows| rows.first().and_then(|row| row.number::<u32>(0)));

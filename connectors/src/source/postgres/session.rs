@@ -23,7 +23,7 @@ use super::barrier::Barrier;
 use super::connect::{Client, Connector};
 use super::error::SQLSTATE;
 use super::replica;
-use super::snapshot::{Basis, Need, RELEASE, SAVE, Snapshot, begin, locked, lost, named};
+use super::snapshot::{Ask, Basis, Need, RELEASE, SAVE, Snapshot, begin, locked, lost, named};
 use super::xids::ends;
 
 /// What a sync keeps open.
@@ -172,10 +172,11 @@ impl Sessions {
     }
 
     async fn make(&self, lease: Lease<'_>, need: Need, earlier: Option<&Barrier>) -> Result<Basis> {
-        let (barrier, marker) =
-            if need.barrier { self.barrier(&lease, need.wait, earlier).await? } else { (None, None) };
-        let is_alone = need.alone && barrier.is_none();
-        let alone = if is_alone { Some(Alone::ask(&lease, lease.is_in_recovery).await?) } else { None };
+        let ((barrier, marker), alone) = match need.ask {
+            Ask::Nothing => ((None, None), None),
+            Ask::Alone => ((None, None), Some(Alone::ask(&lease, lease.is_in_recovery).await?)),
+            Ask::Barrier => (self.barrier(&lease, need.wait, earlier).await?, None),
+        };
         let snapshot = if need.shared && self.has_room() {
             if let Some(marker) = marker {
                 replica::catch_up(&lease, marker).await?;

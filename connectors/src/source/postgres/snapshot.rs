@@ -32,16 +32,24 @@ const STRANGERS: usize = 8;
 /// What a stream needs its plan to be based on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Need {
-    /// Whether a barrier must have been made before the snapshot.
-    pub(super) barrier: bool,
-    /// Whether the server must at least have said who it is and how late it is; a barrier says so too.
-    pub(super) alone: bool,
+    /// What must have been asked before the snapshot.
+    pub(super) ask: Ask,
     /// The moment after which the barrier must have been made, or the server been asked.
     pub(super) after: Option<Instant>,
     /// Whether several sessions shall read in one snapshot.
     pub(super) shared: bool,
     /// Whether the barrier must have waited for what was running.
     pub(super) wait: bool,
+}
+
+/// What a server is asked before a snapshot is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    Nothing,
+    /// Who it is, and how late it is there; a barrier says so too.
+    Alone,
+    /// A barrier.
+    Barrier,
 }
 
 /// A barrier, and a snapshot that was taken after it.
@@ -67,11 +75,14 @@ impl Basis {
             (Some(barrier), after) => {
                 after.is_none_or(|after| barrier.listed >= after) && (barrier.has_waited || !need.wait)
             }
-            (None, after) => {
-                let asked = self.alone.as_ref().map(|alone| alone.asked);
-                let is_told = asked.is_some_and(|asked| after.is_none_or(|after| asked >= after));
-                !need.barrier && (is_told || !need.alone)
-            }
+            (None, after) => match need.ask {
+                Ask::Nothing => true,
+                Ask::Alone => {
+                    let alone = self.alone.as_ref();
+                    alone.is_some_and(|alone| after.is_none_or(|after| alone.asked >= after))
+                }
+                Ask::Barrier => false,
+            },
         };
         snapshot && barrier
     }

@@ -212,7 +212,7 @@ async fn types_are_trees_with_their_modifiers() {
     }
     assert_eq!((native("v").display.as_str(), native("v").modifier), ("character varying(7)", 11));
     assert_eq!(native("h").schema, "public");
-    let fields = stream(&table).schema;
+    let fields = stream(&table, None).schema;
     let type_of = |name: &str| fields.field_with_name(name).unwrap().data_type().clone();
     assert_eq!(type_of("d"), DataType::Decimal128(10, 2));
     assert!(matches!(type_of("c"), DataType::Struct(_)));
@@ -243,7 +243,7 @@ async fn cursors_are_offered_best_first() {
          CREATE VIEW v AS SELECT created_at, id FROM t",
     )
     .await;
-    let table = stream(&relation(&client, "public.t").await.unwrap());
+    let table = stream(&relation(&client, "public.t").await.unwrap(), None);
     let offered: Vec<_> =
         table.cursors.iter().map(|cursor| (cursor.field.as_str(), cursor.indexed)).collect();
     assert_eq!(
@@ -260,7 +260,7 @@ async fn cursors_are_offered_best_first() {
     );
     assert_eq!(table.cursors[0].note, None);
     assert!(table.cursors[2].note.as_ref().unwrap().contains("no index"));
-    let view = stream(&relation(&client, "public.v").await.unwrap());
+    let view = stream(&relation(&client, "public.v").await.unwrap(), None);
     assert_eq!(view.cursors.len(), 1);
     assert_eq!(view.cursors[0].indexed, None);
 }

@@ -42,10 +42,8 @@ pub(super) async fn step(
     let latest = clock::first_anywhere(cursor.kind, alone.at, zone, sessions).await?;
     check_clock(cursor, &ground, alone, ends, &latest)?;
     let before = ground.before.as_ref().and_then(|before| before.seen.as_ref());
-    let mut since = match greatest(cursor, snapshot, relation, sessions, &latest).await? {
-        Some(greatest) => Some(looked_back(cursor, greatest)),
-        None => None,
-    };
+    let greatest = greatest(cursor, snapshot, relation, sessions, &latest).await?;
+    let mut since = greatest.map(|greatest| looked_back(cursor, greatest));
     if before.is_some_and(|before| (before.xmin, before.xmax) == (ends.xmin, ends.xmax)) {
         since = later(ground.before.as_ref().and_then(CursorState::since), since);
     }

@@ -25,7 +25,7 @@ use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
 use super::session::Lease;
-use super::snapshot::{Basis, Need};
+use super::snapshot::{Ask, Basis, Need};
 use super::state::{State, lag, margin};
 use super::xids::{Ends, ends};
 use super::{Postgres, quote_identifier};
@@ -79,8 +79,8 @@ impl<'a> Planning<'a> {
         let split = self.split(&lease, None).await?;
         // One replica may be behind the one that was read last: what was read must not go back.
         let follows = *self.request.state != State::default();
-        let barrier = follows && self.source.connector.has_replica();
-        let need = Need { barrier, alone: false, after: None, shared: self.is_session(), wait: false };
+        let ask = if follows && self.source.connector.has_replica() { Ask::Barrier } else { Ask::Nothing };
+        let need = Need { ask, after: None, shared: self.is_session(), wait: false };
         let basis = self.basis(lease, need).await?;
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
@@ -135,7 +135,8 @@ impl<'a> Planning<'a> {
             !cursor.has_start()
         };
         let wait = (!is_seen || is_blind) && !is_alone;
-        let need = Need { barrier: !is_alone, alone: is_alone, after, shared, wait };
+        let ask = if is_alone { Ask::Alone } else { Ask::Barrier };
+        let need = Need { ask, after, shared, wait };
         let basis = self.basis(lease, need).await?;
         let step = if is_alone {
             match self.step_alone(&cursor, mode, &basis, &mut notes).await? {
