@@ -247,13 +247,15 @@ async fn a_standby_that_was_promoted_repeats_the_lookback_and_says_so() {
     let database = cluster.database();
     let old = "INSERT INTO t SELECT -1, now() - interval '1 day'; INSERT INTO t VALUES (1)";
     database.execute(&format!("{TABLE} {old}")).await;
+    let role = database.role("reader", "GRANT SELECT ON t TO {role}");
     let standby = standby_of(&cluster, &[]).await;
     let replica = standby.database(&database);
     let mut sync = looking_back(&replica).await;
+    sync.source = open(&replica.url_of(&role), json!({})).await;
     assert_eq!(sync.rows().await, ["-1", "1"]);
     standby.promote();
     replica.execute("INSERT INTO t VALUES (2)").await;
-    sync.source = open(&replica.url(), json!({})).await;
+    sync.source = open(&replica.url_of(&role), json!({})).await;
     let (mode, rows, notes) = synced(&mut sync).await;
     assert_eq!((mode.as_str(), rows), ("lookback", numbers(1, 2)));
     assert!(tells(&notes, "timeline 1 is now 2") && tells(&notes, "again, most of them"), "{notes:?}");

@@ -23,7 +23,7 @@ pub(super) fn about_column(
     let column = quote_identifier(&cursor.column);
     let is_large = relation.leaves.iter().map(|leaf| leaf.bytes).sum::<u64>() > SMALL_BYTES;
     let is_indexed = relation.indexes.iter().any(|index| index.leading == cursor.column);
-    if is_large && !is_indexed {
+    if is_large && !is_indexed && !cursor.is_swept {
         let table = relation.qualified();
         notes.push(match relation.kind {
             StreamKind::PartitionedTable => format!(
