@@ -92,7 +92,7 @@ async fn each_kind_of_table_is_found_and_described() {
     assert!(orders.whole && !orders.row_security);
     assert!(found[2].leaves.is_empty(), "a view has no rows of its own");
 
-    let described = stream(orders);
+    let described = stream(orders, None);
     assert_eq!(described.comment.as_deref(), Some("what people buy"));
     assert_eq!(described.estimated_rows, Some(5000));
     assert_eq!(described.estimated_bytes, Some(pages * 8192));
@@ -124,7 +124,7 @@ async fn a_partitioned_table_is_one_stream_and_its_parts_are_none() {
     assert!(events.columns.iter().all(|column| column.not_null));
     assert_eq!(events.estimated_rows, Some(60_000));
     assert!(events.bytes.unwrap() > 60_000 * 32);
-    let cursor = &stream(events).cursors[0];
+    let cursor = &stream(events, None).cursors[0];
     assert_eq!((cursor.field.as_str(), cursor.indexed), ("at", Some(true)));
     assert!(events.indexes.iter().all(|index| index.leading == "at"), "id is indexed on one part only");
 
