@@ -138,8 +138,8 @@ async fn torture(sync: &mut Sync, database: &Database, place: &Database, stamps:
     let lost: Vec<&String> = all.iter().filter(|id| !times.contains_key(*id)).collect();
     let doubled: Vec<&String> = times.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id).collect();
     assert_eq!((lost.len(), doubled.len()), (0, 0), "seed {seed}: lost {lost:?}, doubled {doubled:?}");
-    let made = ids.load(Ordering::Relaxed);
-    let phantom = times.keys().find(|id| id.parse::<i64>().is_ok_and(|id| id >= made));
+    let given = ids.load(Ordering::Relaxed);
+    let phantom = times.keys().find(|id| id.parse::<i64>().is_ok_and(|id| id >= given));
     assert_eq!(phantom, None, "seed {seed}: nothing that was never there");
 }
 
