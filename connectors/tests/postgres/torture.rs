@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use lab::postgres::Standby;
 use lab::{Binaries, Cluster, Database, Options};
 use protocol::DynPlan;
 use serde_json::json;
@@ -88,8 +89,9 @@ async fn torture(sync: &mut Sync, database: &Database, place: &Database, stamps:
     println!("seed {seed}");
     // Stamps are rounded down by up to a millisecond.
     sync.stream.lag = Some(Duration::from_millis(20));
-    let is_settled = sync.stream.options.contains_key("mode");
-    assert_eq!(sync.stream.options["sweep"], "never", "the cursor has to find the rows");
+    let mode = sync.stream.options.get("mode").map_or("seen_set", |mode| mode.as_str().unwrap()).to_owned();
+    let is_settled = mode == "settled_window";
+    assert!(sync.stream.options.contains_key("sweep"), "else the cursor does not have to find the rows");
     let (ids, stop) = (Arc::new(AtomicI64::new(1)), Arc::new(AtomicBool::new(false)));
     let writers = (0..WRITERS)
         .map(|writer| write(database, stamps, seed + writer as u64, Arc::clone(&ids), Arc::clone(&stop)));
@@ -109,7 +111,7 @@ async fn torture(sync: &mut Sync, database: &Database, place: &Database, stamps:
                     *times.entry(row).or_default() += 1;
                 }
                 if let Some(shown) = shown {
-                    assert_eq!(plan.mode, "seen_set");
+                    assert_eq!(plan.mode, mode);
                     let lost: Vec<&String> = shown.iter().filter(|id| !times.contains_key(*id)).collect();
                     assert!(lost.is_empty(), "seed {seed}, round {round}: lost {lost:?}");
                     compared += 1;
@@ -123,6 +125,9 @@ async fn torture(sync: &mut Sync, database: &Database, place: &Database, stamps:
     };
     tokio::join!(futures::future::join_all(writers), syncing);
     tokio::time::sleep(Duration::from_millis(50)).await;
+    while place.value("SELECT count(*) FROM t").await != database.value("SELECT count(*) FROM t").await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     for row in sync.rows().await {
         *times.entry(row).or_default() += 1;
     }
@@ -133,8 +138,8 @@ async fn torture(sync: &mut Sync, database: &Database, place: &Database, stamps:
     let lost: Vec<&String> = all.iter().filter(|id| !times.contains_key(*id)).collect();
     let doubled: Vec<&String> = times.iter().filter(|(_, times)| **times > 1).map(|(id, _)| id).collect();
     assert_eq!((lost.len(), doubled.len()), (0, 0), "seed {seed}: lost {lost:?}, doubled {doubled:?}");
-    let made = ids.load(Ordering::Relaxed);
-    let phantom = times.keys().find(|id| id.parse::<i64>().is_ok_and(|id| id >= made));
+    let given = ids.load(Ordering::Relaxed);
+    let phantom = times.keys().find(|id| id.parse::<i64>().is_ok_and(|id| id >= given));
     assert_eq!(phantom, None, "seed {seed}: nothing that was never there");
 }
 
@@ -194,5 +199,40 @@ async fn a_standby_reads_every_version_once() {
     let replica = standby.database(&database);
     let source = open(&database.url(), json!({ "read_from": { "url": replica.url() } })).await;
     let mut sync = Sync::full_of(source, "public.t").await.by("at").ids();
+    torture(&mut sync, &database, &replica, &WITH_NONE, ROUNDS).await;
+}
+
+/// A standby whose primary the source does not know.
+async fn lone(cluster: &Cluster, database: &Database) -> (Standby, Database, Sync) {
+    let standby = cluster.standby();
+    standby.catch_up(cluster).await;
+    let replica = standby.database(database);
+    let sync = Sync::incremental(&replica, "public.t", "at").await.ids();
+    (standby, replica, sync)
+}
+
+#[tokio::test]
+async fn a_standby_by_itself_reads_every_version_once_where_it_looks_at_all_rows() {
+    let cluster = Cluster::start(Options::default());
+    let database = cluster.database();
+    database.execute(TABLE).await;
+    let (_standby, replica, mut sync) = lone(&cluster, &database).await;
+    sync.stream.options.insert("sweep".to_owned(), json!("always"));
+    torture(&mut sync, &database, &replica, &WITH_NONE, ROUNDS).await;
+}
+
+#[tokio::test]
+async fn a_lookback_reads_every_version_of_shorter_transactions_once() {
+    let cluster = Cluster::start(Options::default());
+    let database = cluster.database();
+    database.execute(TABLE).await;
+    // Negative ones: those that writers give are not.
+    let old =
+        "INSERT INTO t (id, at) SELECT -i, now() - i * interval '1 minute' FROM generate_series(1, 600) i";
+    database.execute(old).await;
+    let (_standby, replica, mut sync) = lone(&cluster, &database).await;
+    sync.stream.options.insert("mode".to_owned(), json!("lookback"));
+    // No machine is so slow that one of the writers' transactions takes longer.
+    sync.stream.options.insert("lookback".to_owned(), json!("2m"));
     torture(&mut sync, &database, &replica, &WITH_NONE, ROUNDS).await;
 }

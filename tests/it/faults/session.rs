@@ -78,15 +78,52 @@ async fn a_server_without_room_for_a_session_is_named_and_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn a_catalog_that_may_not_be_read_is_named() {
+async fn a_catalog_that_may_not_be_read_is_done_without() {
     let mut ledger = Ledger::incremental(20).await;
     ledger.project.sync();
-    ledger.add(1).await;
     let role = ledger.database.role("reader", "GRANT SELECT ON ledger TO {role}");
     source(&mut ledger)["url"] = json!(ledger.database.url_of(&role));
     ledger.database.execute("REVOKE SELECT ON pg_locks FROM PUBLIC").await;
-    ledger.fails(77, &["pg_locks"]);
+    ledger.add(1).await;
+    assert_eq!(ledger.project.sync()["streams"][0]["mode"], "seen_set");
+    ledger.is_whole().await;
+    ledger.stream()["options"] = json!({ "sweep": "never" });
+    ledger.add(1).await;
+    ledger.fails(78, &["pg_locks", "mode: lookback"]);
+    ledger.stream()["options"] = json!({ "sweep": "never", "mode": "lookback", "lookback": "2h" });
+    let stream = &ledger.project.sync()["streams"][0];
+    assert_eq!(stream["mode"], "lookback");
+    assert!(stream["notes"].to_string().contains("for longer than 2h are lost"), "{stream:#}");
+    ledger.is_whole().await;
     ledger.database.execute("GRANT SELECT ON pg_locks TO PUBLIC").await;
+    ledger.stream()["options"] = json!({});
+    ledger.recovers().await;
+}
+
+#[tokio::test]
+async fn a_standby_by_itself_is_read_and_its_report_has_a_label() {
+    let (cluster, standby, mut ledger) = replicated(&[]).await;
+    let replica = standby.database(&ledger.database).url();
+    source(&mut ledger).as_object_mut().expect("it has settings").remove("read_from");
+    let primary = std::mem::replace(&mut source(&mut ledger)["url"], json!(replica));
+    let checked = ledger.project.run(&["check"]).exits(0);
+    checked.prints("it is a standby, where running transactions can't be seen").prints("mode seen_set");
+    for (options, mode) in [
+        (json!({}), "seen_set"),
+        (json!({ "sweep": "never", "mode": "lookback" }), "lookback"),
+        (json!({ "sweep": "always" }), "seen_set"),
+    ] {
+        ledger.stream()["options"] = options;
+        ledger.add(10).await;
+        standby.catch_up(&cluster).await;
+        let stream = &ledger.project.sync()["streams"][0];
+        assert_eq!(stream["mode"], mode);
+        let is_told = stream["notes"].to_string().contains("open for longer than 1h are lost");
+        assert_eq!(is_told, mode == "lookback", "{stream:#}");
+        ledger.is_whole().await;
+    }
+    source(&mut ledger)["url"] = primary;
+    ledger.stream()["options"] = json!({});
     ledger.recovers().await;
 }
 

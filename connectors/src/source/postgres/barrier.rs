@@ -288,11 +288,23 @@ impl Running {
 impl Server {
     /// Which cluster and database this is. Managed servers may refuse to tell all of it.
     pub(super) async fn ask(client: &Client) -> Result<Self> {
+        const TIMELINE: &str = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)";
+        Self::told(client, TIMELINE).await
+    }
+
+    /// The same of a standby. Its control file knows the timeline soon after it has changed.
+    pub(super) async fn ask_standby(client: &Client) -> Result<Self> {
+        const TIMELINE: &str = "SELECT to_hex(greatest((SELECT timeline_id FROM pg_control_checkpoint()), \
+                                (SELECT min_recovery_end_timeline FROM pg_control_recovery())))";
+        Self::told(client, TIMELINE).await
+    }
+
+    async fn told(client: &Client, timeline: &str) -> Result<Self> {
         const WHAT: &str = "could not ask which cluster this is";
         let (database, system, timeline) = futures::join!(
             ask_one(client, WHAT, "SELECT oid FROM pg_database WHERE datname = current_database()"),
             ask_one(client, WHAT, "SELECT system_identifier FROM pg_control_system()"),
-            ask_one(client, WHAT, "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"),
+            ask_one(client, WHAT, timeline),
         );
         let database = database?.number(0).ok_or_else(|| unexpected(WHAT))?;
         let system = system.ok().and_then(|row| row.text(0).map(str::to_owned));

@@ -2,6 +2,7 @@
 
 use protocol::{Error, Result};
 
+use super::alone::Blind;
 use super::answer::{Row, ask_one};
 use super::connect::{Client, Connector};
 use super::discover;
@@ -57,6 +58,18 @@ pub(super) async fn check(
     Ok(lines)
 }
 
+/// Why nobody tells what is running, if so: as far as the server that is read from can say.
+pub(super) async fn blind(connector: &Connector, reader: &Client) -> Option<Blind> {
+    const LOCKS: &str = "SELECT has_table_privilege('pg_catalog.pg_locks', 'SELECT') \
+        AND has_function_privilege('pg_catalog.pg_lock_status()', 'EXECUTE')";
+    if reader.is_in_recovery && !connector.has_replica() {
+        return Some(Blind::Standby);
+    }
+    // What a replica may be asked is what its primary may.
+    let answer = ask_one(reader, WHAT, LOCKS).await;
+    answer.is_ok_and(|row| row.text(0) == Some("f")).then_some(Blind::Denied)
+}
+
 fn identity(client: &Client, server: &Row) -> String {
     let text = |column| server.text(column).unwrap_or("?");
     let line = match (client.is_encrypted, server.text(4)) {
@@ -73,7 +86,7 @@ fn role_in_cluster(client: &Client, has_replica: bool) -> String {
         (false, false) => "it is the primary",
         (true, _) => {
             "it is a standby, where running transactions can't be seen: give the primary here and the standby \
-             as `read_from`, or incremental syncs are at least once only"
+             as `read_from`, or incremental syncs read whole tables, and of views nothing"
         }
     };
     line.to_owned()
@@ -83,7 +96,7 @@ fn rights(server: &Row) -> String {
     let line = match (server.is_true(6), server.is_true(5)) {
         (false, _) => {
             "pg_locks can't be read, so running transactions can't be seen: GRANT SELECT ON pg_locks and EXECUTE \
-             ON FUNCTION pg_lock_status() to the role"
+             ON FUNCTION pg_lock_status() to the role, or incremental syncs read whole tables, and of views nothing"
         }
         (true, true) => "running transactions can be seen, with their start (pg_read_all_stats)",
         (true, false) => {

@@ -1,6 +1,7 @@
 //! PostgreSQL, and what speaks its protocol: tables, partitioned tables, views, materialized views and
 //! foreign tables.
 
+mod alone;
 mod answer;
 mod barrier;
 mod check;
@@ -93,8 +94,9 @@ impl Source for Postgres {
                 discover::relation(&client, name).await?;
             }
         }
+        let blind = check::blind(&self.connector, &client).await;
         client.close().await;
-        Ok(Catalog::new(relations.iter().map(discover::stream)))
+        Ok(Catalog::new(relations.iter().map(|relation| discover::stream(relation, blind))))
     }
 
     async fn plan(&self, request: &PlanRequest<'_, State>) -> Result<Plan<Partition, State>> {

@@ -12,12 +12,12 @@ use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{Partition, Table};
 use super::session::Turn;
-use super::snapshot::{SAVE, named};
 use super::sight::Sight;
+use super::snapshot::{SAVE, named};
 use super::tally;
 use super::{Postgres, discover, resume};
 
-/// Tables locked by this transaction whose file is another than in its snapshot. To that snapshot a
+/// Tables locked by this transaction, whichever they are, whose file is another than in its snapshot. To that snapshot a
 /// truncated or rewritten table is empty. Read from the table, the number is the snapshot's; from the
 /// function, today's.
 const REWRITTEN: &str = "\
@@ -25,6 +25,21 @@ const REWRITTEN: &str = "\
      WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' AND l.relation >= 16384 \
        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
        AND c.relkind IN ('r', 'm', 't') AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)";
+
+/// The same for a table that `LOCK TABLE` takes, with what lies below it.
+fn rewritten_below(partition: &Partition, table: &Table) -> String {
+    let below = if partition.leaf.is_some() {
+        ""
+    } else {
+        " UNION SELECT i.inhrelid FROM pg_inherits i JOIN below ON i.inhparent = below.oid"
+    };
+    format!(
+        "WITH RECURSIVE below AS (SELECT '{}'::oid AS oid{below}) \
+         SELECT c.oid::regclass FROM below JOIN pg_class c USING (oid) \
+          WHERE c.relkind IN ('r', 'm') AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid)",
+        table.oid
+    )
+}
 
 const WHAT: &str = "could not lock and check the table";
 
@@ -160,7 +175,9 @@ async fn check(client: &Client, partition: &Partition, layout: &Layout) -> Resul
     if let Some(types) = layout.types_now(&qualified) {
         sql = format!("{sql}; {types}");
     }
-    sql = format!("{sql}; {REWRITTEN}");
+    let rewritten_since =
+        if table.lockable { rewritten_below(partition, table) } else { REWRITTEN.to_owned() };
+    sql = format!("{sql}; {rewritten_since}");
     let mut answers =
         ask(client, WHAT, &sql).await?.into_iter().skip(usize::from(own) + usize::from(!table.lockable));
     let oid = answers.next().and_then(|rows| rows.first().and_then(|row| row.number::<u32>(0)));

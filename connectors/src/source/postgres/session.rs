@@ -11,6 +11,7 @@
 mod age;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,12 +19,13 @@ use futures::FutureExt;
 use protocol::{Error, ErrorKind, Result};
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit};
 
+use super::alone::{Alone, Blind};
 use super::answer::{Rows, ask, ask_one, unexpected};
 use super::barrier::Barrier;
 use super::connect::{Client, Connector};
 use super::error::SQLSTATE;
 use super::replica;
-use super::snapshot::{Basis, Need, RELEASE, SAVE, Snapshot, begin, locked, lost, named};
+use super::snapshot::{Ask, Basis, Need, RELEASE, SAVE, Snapshot, begin, locked, lost, named};
 use super::xids::ends;
 
 /// What a sync keeps open.
@@ -36,6 +38,8 @@ pub(super) struct Sessions {
     current: Turns<Current>,
     snapshots: Mutex<HashMap<String, Arc<Snapshot>>>,
     idle: Mutex<Vec<Reader>>,
+    /// Whether the role was found not to be allowed to read `pg_locks`.
+    is_denied: AtomicBool,
 }
 
 /// What the next stream's plan is based on, if it does.
@@ -106,12 +110,27 @@ impl Sessions {
             current: Turns::default(),
             snapshots: Mutex::default(),
             idle: Mutex::default(),
+            is_denied: AtomicBool::new(false),
         }
     }
 
     /// Most partitions that can be read at once.
     pub(super) fn connections(&self) -> usize {
         self.connections
+    }
+
+    /// Whether the role was found not to be allowed to see what is running.
+    pub(super) fn is_denied(&self) -> bool {
+        self.is_denied.load(Ordering::Relaxed)
+    }
+
+    /// Why nobody tells what is running, as far as is known before a barrier was tried.
+    pub(super) fn blind(&self, reader: &Client) -> Option<Blind> {
+        if reader.is_in_recovery && !self.connector.has_replica() {
+            Some(Blind::Standby)
+        } else {
+            self.is_denied().then_some(Blind::Denied)
+        }
     }
 
     /// A session outside of any transaction. Waits for a slot.
@@ -166,8 +185,11 @@ impl Sessions {
     }
 
     async fn make(&self, lease: Lease<'_>, need: Need, earlier: Option<&Barrier>) -> Result<Basis> {
-        let (barrier, marker) =
-            if need.barrier { self.barrier(&lease, need.wait, earlier).await? } else { (None, None) };
+        let ((barrier, marker), alone) = match need.ask {
+            Ask::Nothing => ((None, None), None),
+            Ask::Alone => ((None, None), Some(Alone::ask(&lease, lease.is_in_recovery).await?)),
+            Ask::Barrier => (self.barrier(&lease, need.wait, earlier).await?, None),
+        };
         let snapshot = if need.shared && self.has_room() {
             if let Some(marker) = marker {
                 replica::catch_up(&lease, marker).await?;
@@ -177,7 +199,7 @@ impl Sessions {
             lease.give_back();
             None
         };
-        Ok(Basis { barrier, snapshot, marker })
+        Ok(Basis { barrier, alone, snapshot, marker })
     }
 
     /// A barrier, and where rows are read from a replica, the transaction that it must replay.
@@ -188,11 +210,13 @@ impl Sessions {
         earlier: Option<&Barrier>,
     ) -> Result<(Option<Barrier>, Option<u64>)> {
         let wait = wait.then_some(self.barrier_wait);
-        if !self.connector.has_replica() {
-            return Ok((Some(Barrier::make(reader, wait, earlier).await?), None));
-        }
-        let primary = self.connector.primary().await?;
-        let barrier = Barrier::make(&primary, wait, earlier).await?;
+        let primary = if self.connector.has_replica() { Some(self.connector.primary().await?) } else { None };
+        let barrier = Barrier::make(primary.as_ref().unwrap_or(reader), wait, earlier).await;
+        let barrier = barrier.inspect_err(|error| {
+            let is_denied = error.context_value(SQLSTATE) == Some("42501");
+            self.is_denied.fetch_or(is_denied, Ordering::Relaxed);
+        })?;
+        let Some(primary) = primary else { return Ok((Some(barrier), None)) };
         replica::check(reader, &barrier.server).await?;
         Ok((Some(barrier), Some(replica::marker(&primary).await?)))
     }

@@ -10,6 +10,7 @@ use protocol::{Error, ErrorKind};
 use tokio::sync::{Mutex as Turns, OwnedSemaphorePermit};
 use tokio::task::AbortHandle;
 
+use super::alone::Alone;
 use super::barrier::{Barrier, SNAPSHOT_NAME};
 use super::connect::Client;
 use super::xids::Ends;
@@ -33,9 +34,9 @@ const STRANGERS: usize = 8;
 /// What a stream needs its plan to be based on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Need {
-    /// Whether a barrier must have been made before the snapshot.
-    pub(super) barrier: bool,
-    /// The moment after which the barrier must have been made.
+    /// What must have been asked before the snapshot.
+    pub(super) ask: Ask,
+    /// The moment after which the barrier must have been made, or the server been asked.
     pub(super) after: Option<Instant>,
     /// Whether several sessions shall read in one snapshot.
     pub(super) shared: bool,
@@ -43,10 +44,22 @@ pub(super) struct Need {
     pub(super) wait: bool,
 }
 
+/// What a server is asked before a snapshot is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    Nothing,
+    /// Who it is, and how late it is there; a barrier says so too.
+    Alone,
+    /// A barrier.
+    Barrier,
+}
+
 /// A barrier, and a snapshot that was taken after it.
 #[derive(Debug)]
 pub(super) struct Basis {
     pub(super) barrier: Option<Barrier>,
+    /// What the server said by itself.
+    pub(super) alone: Option<Alone>,
     /// None where each partition is read in a snapshot of its own, which is younger still.
     pub(super) snapshot: Option<Arc<Snapshot>>,
     /// The primary's transaction after the barrier, where rows are read from a replica.
@@ -64,9 +77,21 @@ impl Basis {
             (Some(barrier), after) => {
                 after.is_none_or(|after| barrier.listed >= after) && (barrier.has_waited || !need.wait)
             }
-            (None, _) => !need.barrier,
+            (None, after) => match need.ask {
+                Ask::Nothing => true,
+                Ask::Alone => {
+                    let alone = self.alone.as_ref();
+                    alone.is_some_and(|alone| after.is_none_or(|after| alone.asked >= after))
+                }
+                Ask::Barrier => false,
+            },
         };
         snapshot && barrier
+    }
+
+    /// What the server said, by itself or with its barrier.
+    pub(super) fn alone(&self) -> Option<Alone> {
+        self.alone.clone().or_else(|| self.barrier.as_ref().map(Alone::of))
     }
 
     /// The name of the snapshot.

@@ -95,6 +95,9 @@ pub(super) struct Seen {
     /// From `xmin` on.
     #[serde(default, skip_serializing_if = "Xids::is_empty")]
     pub(super) xids: Xids,
+    /// Whether what lies before `since` was only said not to come any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_lookback: bool,
 }
 
 impl State {
@@ -104,6 +107,9 @@ impl State {
         let cursor = self.cursor.as_ref().filter(|cursor| cursor.loaded)?;
         if let Some(until) = &cursor.until {
             return Some(cursor.kind.shown(until));
+        }
+        if let Some(seen) = cursor.seen.as_ref().filter(|seen| seen.is_lookback) {
+            return seen.since.as_ref().map(|since| cursor.kind.shown(since));
         }
         if cursor.kind.is_time() { cursor.settled.map(shown_instant) } else { cursor.greatest.clone() }
     }

@@ -192,6 +192,14 @@ mod tests {
         assert!(since_without(5, &xids(65))[2].starts_with("xmin NOT IN (SELECT unnest('{7,8,"));
     }
 
+    #[test]
+    fn two_sets_are_one() {
+        let xids = |xids: &[u64]| xids.iter().copied().collect::<Xids>();
+        let mut both = xids(&[7, 9]);
+        both.merge(&xids(&[8, 9]));
+        assert_eq!(both, xids(&[7, 8, 9]));
+    }
+
     proptest! {
         #[test]
         fn sets_read_back(xids: Vec<u64>) {

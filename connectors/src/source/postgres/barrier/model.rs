@@ -19,11 +19,19 @@ use super::{Barrier, Mark, Running, Server};
 
 /// Worlds of each test.
 const WORLDS: u32 = 800;
+/// From how long before the greatest value a lookback looks.
+const LOOKBACK: i64 = 24;
 
 /// How rows are found, and what of it is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Algorithm {
     SeenSet,
+    /// Looks at all rows, and knows nothing of who is running.
+    AllRows,
+    /// Knows nothing of that either; what is open for longer than the lookback may be lost.
+    Lookback,
+    /// The same, and takes stamps of the future for the greatest value.
+    LookbackFromTheFuture,
     /// Starts at the time of the last sync, whoever was running.
     NoBarrier,
     /// Lists who is running before it takes the time.
@@ -70,13 +78,15 @@ struct Sync {
     step: Step,
     /// How often each version was read by a sync that committed.
     read: BTreeMap<usize, u32>,
+    /// Versions that were passed by, as was said.
+    lost: BTreeSet<usize>,
     syncs: u32,
 }
 
 impl Sync {
     fn new(algorithm: Algorithm, may_know: bool) -> Self {
-        let (state, step, read) = (State::default(), Step::Idle, BTreeMap::new());
-        Self { algorithm, may_know, state, step, read, syncs: 0 }
+        let (state, step, read, lost) = (State::default(), Step::Idle, BTreeMap::new(), BTreeSet::new());
+        Self { algorithm, may_know, state, step, read, lost, syncs: 0 }
     }
 
     /// Does what is next. Fails where rows are lost or doubled.
@@ -102,7 +112,8 @@ impl Sync {
         };
         // What was read is compared with what the snapshot of that moment shows.
         if let Step::Read { rows, .. } = &self.step {
-            self.check(rows, world)?;
+            let rows = rows.clone();
+            self.check(&rows, world)?;
         }
         Ok(())
     }
@@ -123,7 +134,15 @@ impl Sync {
             Algorithm::NoBarrier => Some(barrier.at()),
             _ => self.state.settled.max(barrier.instant(&settled)),
         };
-        let since = instant.map(|instant| instant - MARGIN);
+        let past = |stamp: &i64| self.algorithm != Algorithm::Lookback || *stamp <= barrier.at();
+        let since = match self.algorithm {
+            Algorithm::AllRows => None,
+            Algorithm::Lookback | Algorithm::LookbackFromTheFuture => {
+                let stamps = world.visible().into_iter().filter_map(|at| world.versions[at].stamp);
+                stamps.filter(past).max().map(|greatest| greatest - LOOKBACK)
+            }
+            _ => instant.map(|instant| instant - MARGIN),
+        };
         let ends = world.ends();
         let rows = self.rows(ends, world);
         // The transactions that wrote what the snapshot shows where the next sync looks.
@@ -164,13 +183,23 @@ impl Sync {
     }
 
     /// Fails unless all that is visible was read once, now or before, if this sync commits.
-    fn check(&self, rows: &[usize], world: &World) -> Result<(), TestCaseError> {
+    fn check(&mut self, rows: &[usize], world: &World) -> Result<(), TestCaseError> {
         let new: BTreeSet<usize> = rows.iter().copied().collect();
         for at in world.visible() {
             let times = self.read.get(&at).copied().unwrap_or(0) + u32::from(new.contains(&at));
+            if times == 0 && self.may_lose(at, world) {
+                self.lost.insert(at);
+                continue;
+            }
             prop_assert_eq!(times, 1, "version {} of {:?}", at, world.versions[at]);
         }
         Ok(())
+    }
+
+    /// Whether it was said that such a version may be lost.
+    fn may_lose(&self, at: usize, world: &World) -> bool {
+        let looks_back = matches!(self.algorithm, Algorithm::Lookback | Algorithm::LookbackFromTheFuture);
+        looks_back && world.lasted(at).is_some_and(|lasted| lasted > LOOKBACK)
     }
 
     fn commit(&mut self, rows: Vec<usize>, state: State) -> Result<(), TestCaseError> {
@@ -193,8 +222,9 @@ fn in_window(stamp: Option<i64>, since: Option<i64>) -> bool {
     }
 }
 
-/// Lets it all happen, then one more sync on a server that is quiet; returns the number of syncs.
-fn survives(algorithm: Algorithm, may_know: bool, events: &[Event]) -> Result<u32, TestCaseError> {
+/// Lets it all happen, then one more sync on a server that is quiet; returns the number of syncs and of
+/// versions that were lost as was said.
+fn survives(algorithm: Algorithm, may_know: bool, events: &[Event]) -> Result<(u32, usize), TestCaseError> {
     let (mut world, mut sync) = (World::new(), Sync::new(algorithm, may_know));
     for event in events {
         world.happens(event);
@@ -210,7 +240,7 @@ fn survives(algorithm: Algorithm, may_know: bool, events: &[Event]) -> Result<u3
         world.happens(&Event::Sync);
         sync.goes_on(&world)?;
     }
-    Ok(sync.syncs)
+    Ok((sync.syncs, sync.lost.len()))
 }
 
 fn config() -> Config {
@@ -221,12 +251,26 @@ fn config() -> Config {
 fn every_sync_reads_what_its_snapshot_shows_and_nothing_twice() {
     let syncs = Cell::new(0);
     let result = TestRunner::new(config()).run(&(events(), any::<bool>()), |(events, may_know)| {
-        syncs.set(syncs.get() + survives(Algorithm::SeenSet, may_know, &events)?);
+        syncs.set(syncs.get() + survives(Algorithm::SeenSet, may_know, &events)?.0);
         Ok(())
     });
     result.unwrap_or_else(|error| panic!("{error}"));
     assert!(syncs.get() > 3 * WORLDS, "{} syncs committed in {WORLDS} worlds", syncs.get());
     eprintln!("{} syncs in {WORLDS} worlds", syncs.get());
+}
+
+#[test]
+fn without_a_barrier_all_rows_are_enough_and_a_lookback_loses_what_is_open_for_longer() {
+    for algorithm in [Algorithm::AllRows, Algorithm::Lookback] {
+        let losses = Cell::new(0);
+        let result = TestRunner::new(config()).run(&events(), |events| {
+            losses.set(losses.get() + survives(algorithm, false, &events)?.1);
+            Ok(())
+        });
+        result.unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
+        assert_eq!(losses.get() > 0, algorithm == Algorithm::Lookback, "{} are lost", losses.get());
+        eprintln!("{algorithm:?}: {} versions are lost in {WORLDS} worlds", losses.get());
+    }
 }
 
 #[test]
@@ -237,6 +281,7 @@ fn whatever_lacks_a_part_loses_or_doubles_rows() {
         Algorithm::NoSeenSet,
         Algorithm::NoNumbers,
         Algorithm::GreatestValue,
+        Algorithm::LookbackFromTheFuture,
     ] {
         // Always the same worlds, and as they were found.
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

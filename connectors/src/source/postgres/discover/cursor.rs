@@ -3,6 +3,7 @@
 use protocol::{CursorCandidate, StreamKind};
 
 use super::relation::{Relation, RelationColumn};
+use crate::source::postgres::alone::Blind;
 use crate::source::postgres::plan;
 
 /// Names of columns that a row's every change touches.
@@ -28,12 +29,9 @@ enum Set {
 }
 
 /// Columns that could serve as cursor, best first.
-pub(super) fn candidates(relation: &Relation) -> Vec<CursorCandidate> {
+pub(super) fn candidates(relation: &Relation, blind: Option<Blind>) -> Vec<CursorCandidate> {
     let reason = plan::unfit(relation);
-    let mode = match &reason {
-        None => "seen_set".to_owned(),
-        Some(reason) => format!("settled_window: {reason}"),
-    };
+    let mode = mode(relation, reason.as_deref(), blind);
     let mut found: Vec<_> = relation
         .columns
         .iter()
@@ -56,6 +54,22 @@ pub(super) fn candidates(relation: &Relation) -> Vec<CursorCandidate> {
     // Stable: alike columns stay in the table's order.
     found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, candidate)| candidate).collect()
+}
+
+/// How the relation is read by a cursor, and why not better.
+fn mode(relation: &Relation, unfit: Option<&str>, blind: Option<Blind>) -> String {
+    match (unfit, blind) {
+        (None, Some(blind)) if !plan::is_small(relation) => format!(
+            "seen_set, for which each sync reads the whole table on the server, or lookback if \
+             `options: {{mode: lookback}}` asks for it: {}",
+            blind.why()
+        ),
+        (None, _) => "seen_set".to_owned(),
+        (Some(unfit), None) => format!("settled_window: {unfit}"),
+        (Some(unfit), Some(blind)) => {
+            format!("none, only `sync_mode: full_refresh`: {unfit}, and {}", blind.why())
+        }
+    }
 }
 
 fn values(relation: &Relation, column: &RelationColumn) -> Option<Values> {

@@ -22,6 +22,7 @@ pub(crate) use relation::{Index, Leaf, Relation, RelationColumn};
 
 use self::catalog::{Attribute, Class, IndexRow, LeafRow, Sought};
 use self::types::Types;
+use super::alone::Blind;
 use super::connect::Client;
 use super::types::arrow_field;
 
@@ -70,7 +71,7 @@ pub(crate) async fn count(client: &Client, schemas: Option<&[String]>) -> Result
 }
 
 /// What the engine needs to know of it.
-pub(crate) fn stream(relation: &Relation) -> Stream {
+pub(crate) fn stream(relation: &Relation, blind: Option<Blind>) -> Stream {
     let field = |column: &RelationColumn| {
         let mut field = arrow_field(&column.name, &column.native, !column.not_null);
         if let Some(comment) = &column.comment {
@@ -85,7 +86,7 @@ pub(crate) fn stream(relation: &Relation) -> Stream {
     stream.comment.clone_from(&relation.comment);
     stream.estimated_rows = relation.estimated_rows;
     stream.estimated_bytes = relation.bytes;
-    stream.cursors = cursor::candidates(relation);
+    stream.cursors = cursor::candidates(relation, blind);
     stream
 }
 

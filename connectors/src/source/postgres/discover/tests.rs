@@ -92,7 +92,7 @@ async fn each_kind_of_table_is_found_and_described() {
     assert!(orders.whole && !orders.row_security);
     assert!(found[2].leaves.is_empty(), "a view has no rows of its own");
 
-    let described = stream(orders);
+    let described = stream(orders, None);
     assert_eq!(described.comment.as_deref(), Some("what people buy"));
     assert_eq!(described.estimated_rows, Some(5000));
     assert_eq!(described.estimated_bytes, Some(pages * 8192));
@@ -124,7 +124,7 @@ async fn a_partitioned_table_is_one_stream_and_its_parts_are_none() {
     assert!(events.columns.iter().all(|column| column.not_null));
     assert_eq!(events.estimated_rows, Some(60_000));
     assert!(events.bytes.unwrap() > 60_000 * 32);
-    let cursor = &stream(events).cursors[0];
+    let cursor = &stream(events, None).cursors[0];
     assert_eq!((cursor.field.as_str(), cursor.indexed), ("at", Some(true)));
     assert!(events.indexes.iter().all(|index| index.leading == "at"), "id is indexed on one part only");
 
@@ -212,7 +212,7 @@ async fn types_are_trees_with_their_modifiers() {
     }
     assert_eq!((native("v").display.as_str(), native("v").modifier), ("character varying(7)", 11));
     assert_eq!(native("h").schema, "public");
-    let fields = stream(&table).schema;
+    let fields = stream(&table, None).schema;
     let type_of = |name: &str| fields.field_with_name(name).unwrap().data_type().clone();
     assert_eq!(type_of("d"), DataType::Decimal128(10, 2));
     assert!(matches!(type_of("c"), DataType::Struct(_)));
@@ -243,7 +243,7 @@ async fn cursors_are_offered_best_first() {
          CREATE VIEW v AS SELECT created_at, id FROM t",
     )
     .await;
-    let table = stream(&relation(&client, "public.t").await.unwrap());
+    let table = stream(&relation(&client, "public.t").await.unwrap(), None);
     let offered: Vec<_> =
         table.cursors.iter().map(|cursor| (cursor.field.as_str(), cursor.indexed)).collect();
     assert_eq!(
@@ -260,7 +260,7 @@ async fn cursors_are_offered_best_first() {
     );
     assert_eq!(table.cursors[0].note, None);
     assert!(table.cursors[2].note.as_ref().unwrap().contains("no index"));
-    let view = stream(&relation(&client, "public.v").await.unwrap());
+    let view = stream(&relation(&client, "public.v").await.unwrap(), None);
     assert_eq!(view.cursors.len(), 1);
     assert_eq!(view.cursors[0].indexed, None);
 }

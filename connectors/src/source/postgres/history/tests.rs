@@ -114,7 +114,7 @@ impl World {
             self.times[*at] += 1;
         }
         let since = Some(Bound::Micros(bound));
-        let seen = Seen { since, below: None, xmin: ends.xmin, xmax: ends.xmax, xids };
+        let seen = Seen { since, below: None, xmin: ends.xmin, xmax: ends.xmax, xids, is_lookback: false };
         self.kept = Some(Kept { seen: again(&seen), swept: again(&swept), was_empty: rows.is_empty() });
         self.bound = bound;
     }
@@ -245,8 +245,14 @@ fn a_sync_each_minute_for_three_days_takes_no_more_than_is_allowed() {
     let mut swept = Swept::now(0);
     for minute in 1..=4_320 {
         let xmin = u64::try_from(minute).unwrap() * 5_000;
-        let seen =
-            Seen { since: None, below: None, xmin, xmax: xmin + 9, xids: [xmin + 3].into_iter().collect() };
+        let seen = Seen {
+            since: None,
+            below: None,
+            xmin,
+            xmax: xmin + 9,
+            xids: [xmin + 3].into_iter().collect(),
+            is_lookback: false,
+        };
         swept = swept.passed(Some(Bound::Micros(minute * 60_000_000 + minute * 37)), &seen, false);
     }
     assert_eq!(swept.steps.0.len(), 4_320);

@@ -6,14 +6,14 @@ use aws_lc_rs::digest::{SHA256, digest};
 use protocol::{ConfiguredStream, Error, Result, StreamKind, Window, WriteMode};
 
 use super::super::answer::{ask_one, quote_literal};
-use super::super::barrier::{Barrier, Settled};
+use super::super::barrier::{Barrier, Server, Settled};
 use super::super::discover::{Leaf, Relation};
 use super::super::partition::CursorWindow;
 use super::super::patchwork::Patchwork;
 use super::super::state::{Bound, CursorKind, CursorState, Identity, Seen, State, shown_instant};
 use super::super::xids::Ends;
 use super::clock;
-use super::mode::Mode;
+use super::mode::{Mode, is_small};
 use super::option::{OnReplaced, Options, Sweep};
 use super::quote_identifier;
 
@@ -62,6 +62,14 @@ pub(super) struct Ground {
     /// The greatest value seen before the barrier; of others.
     pub(super) value: Option<String>,
     /// The filter's digest.
+    filter: Option<String>,
+}
+
+/// What the last sync left, and whether it still holds.
+struct Left {
+    identity: Identity,
+    before: Option<CursorState>,
+    is_repeated: bool,
     filter: Option<String>,
 }
 
@@ -118,8 +126,7 @@ impl<'a> Cursor<'a> {
         let leaves =
             if is_divided { relation.leaves.iter().map(|leaf| leaf.oid).collect() } else { Vec::new() };
         let options = Options::of(stream)?;
-        let bytes = relation.leaves.iter().map(|leaf| leaf.bytes).sum::<u64>();
-        let is_small = bytes < super::sweep::SMALL_BYTES;
+        let is_small = is_small(relation);
         let is_swept = match options.sweep {
             Sweep::Auto => is_small,
             Sweep::Always => true,
@@ -215,7 +222,7 @@ impl<'a> Cursor<'a> {
         } else {
             self.greatest.reached.clone().map(Bound::Value)
         };
-        let endless = mode == Mode::SeenSet;
+        let endless = mode.is_by_version();
         let nulls = endless && before.seen.is_some();
         Some(CursorWindow { since: Some(since), until, nulls, endless, ..self.window() })
     }
@@ -255,20 +262,8 @@ impl<'a> Cursor<'a> {
         slack: i64,
         notes: &mut Vec<String>,
     ) -> Result<Ground> {
-        let identity = Identity {
-            system: barrier.server.system.clone(),
-            timeline: barrier.server.timeline,
-            database: barrier.server.database,
-            relation: self.relation,
-        };
-        let (before, is_repeated) = match self.continued(&identity, stream, notes)? {
-            Some(before) => self.trusted(before, &identity, ends, slack, notes),
-            None => (None, false),
-        };
-        let filter = stream.filter.as_ref().map(|filter| fingerprint(filter));
-        if before.as_ref().is_some_and(|before| before.loaded && before.filter != filter) {
-            notes.push("the filter changed: rows that it lets in now are not read if they are older than the last sync".to_owned());
-        }
+        let Left { identity, before, is_repeated, filter } =
+            self.found(&barrier.server, ends, stream, slack, notes)?;
         let value = match self.looked {
             Some(looked) if barrier.listed >= looked => {
                 if before.is_some() && !is_repeated {
@@ -287,6 +282,50 @@ impl<'a> Cursor<'a> {
             instant = instant.max(barrier.instant(&settled));
         }
         Ok(Ground { identity, before, is_repeated, settled, instant, value, filter })
+    }
+
+    /// What a step starts from on a server that can't tell what is running: nothing more is settled.
+    pub(super) fn ground_alone(
+        &self,
+        server: &Server,
+        ends: Ends,
+        stream: &ConfiguredStream,
+        slack: i64,
+        notes: &mut Vec<String>,
+    ) -> Result<Ground> {
+        let Left { identity, before, is_repeated, filter } =
+            self.found(server, Some(ends), stream, slack, notes)?;
+        let last = before.clone();
+        let (open, instant, value) =
+            last.map(|last| (last.marks, last.settled, last.greatest)).unwrap_or_default();
+        let settled = Settled { last: None, open };
+        Ok(Ground { identity, before, is_repeated, settled, instant, value, filter })
+    }
+
+    /// What the last sync left, as far as it holds for `server`.
+    fn found(
+        &self,
+        server: &Server,
+        ends: Option<Ends>,
+        stream: &ConfiguredStream,
+        slack: i64,
+        notes: &mut Vec<String>,
+    ) -> Result<Left> {
+        let identity = Identity {
+            system: server.system.clone(),
+            timeline: server.timeline,
+            database: server.database,
+            relation: self.relation,
+        };
+        let (before, is_repeated) = match self.continued(&identity, stream, notes)? {
+            Some(before) => self.trusted(before, &identity, ends, slack, notes),
+            None => (None, false),
+        };
+        let filter = stream.filter.as_ref().map(|filter| fingerprint(filter));
+        if before.as_ref().is_some_and(|before| before.loaded && before.filter != filter) {
+            notes.push("the filter changed: rows that it lets in now are not read if they are older than the last sync".to_owned());
+        }
+        Ok(Left { identity, before, is_repeated, filter })
     }
 
     /// What the last sync left, as far as numbers of transactions still mean what they did. Where they

@@ -3,6 +3,7 @@
 mod clock;
 mod cursor;
 mod estimate;
+mod lookback;
 mod mode;
 mod note;
 mod option;
@@ -23,17 +24,18 @@ use protocol::{
 use super::answer::ask_one;
 use super::connect::Client;
 use super::discover::{self, Leaf, Relation};
+use super::error::SQLSTATE;
 use super::layout::Layout;
 use super::partition::{CursorWindow, Partition, Table};
 use super::session::Lease;
-use super::snapshot::{Basis, Need};
+use super::snapshot::{Ask, Basis, Need};
 use super::state::{State, lag, margin};
 use super::xids::{Ends, ends};
 use super::{Postgres, quote_identifier};
 use cursor::{Cursor, Step};
 use estimate::Estimate;
-use mode::Mode;
-pub(super) use mode::unfit;
+use mode::{Choice, Mode};
+pub(super) use mode::{is_small, unfit};
 use split::{Part, Split};
 
 /// Plans one stream.
@@ -43,15 +45,21 @@ pub(super) async fn plan(
 ) -> Result<Plan<Partition, State>> {
     protocol::point!("plan.begun");
     let lease = source.sessions.lease().await?;
-    let begun = std::time::Instant::now();
+    let (begun, was_denied) = (std::time::Instant::now(), source.sessions.is_denied());
     let relation = discover::relation(&lease, &request.stream.name).await?;
     let layout = Arc::new(Layout::of(&relation, &request.stream.schema)?);
     source.layouts.lock().await.insert(request.stream.target.clone(), Arc::clone(&layout));
     protocol::point!("plan.described");
-    let planning = Planning { source, request, stream: request.stream, relation, layout, begun };
+    let planning = Planning { source, request, stream: request.stream, relation, layout, begun, was_denied };
     match request.stream.sync_mode {
         SyncMode::FullRefresh => planning.full(lease).await,
-        SyncMode::Incremental => planning.incremental(lease).await,
+        SyncMode::Incremental => match planning.incremental(lease).await {
+            Err(error) if planning.is_denied(&error) => {
+                // There may be a way that does without.
+                planning.incremental(source.sessions.lease().await?).await
+            }
+            planned => planned,
+        },
     }
 }
 
@@ -63,6 +71,8 @@ struct Planning<'a> {
     layout: Arc<Layout>,
     /// Before the catalogs were asked.
     begun: std::time::Instant,
+    /// Whether it was known then that the role may not see what is running.
+    was_denied: bool,
 }
 
 impl<'a> Planning<'a> {
@@ -76,8 +86,8 @@ impl<'a> Planning<'a> {
         let split = self.split(&lease, None).await?;
         // One replica may be behind the one that was read last: what was read must not go back.
         let follows = *self.request.state != State::default();
-        let barrier = follows && self.source.connector.has_replica();
-        let need = Need { barrier, after: None, shared: self.is_session(), wait: false };
+        let ask = if follows && self.source.connector.has_replica() { Ask::Barrier } else { Ask::Nothing };
+        let need = Need { ask, after: None, shared: self.is_session(), wait: false };
         let basis = self.basis(lease, need).await?;
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
@@ -86,7 +96,12 @@ impl<'a> Planning<'a> {
         Ok(Plan { notes, ..self.finished(&basis, partitions, next, "full_refresh") })
     }
 
-    async fn incremental(self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
+    /// Whether it was just found out that nobody tells what is running.
+    fn is_denied(&self, error: &Error) -> bool {
+        error.context_value(SQLSTATE) == Some("42501") && !self.was_denied && self.source.sessions.is_denied()
+    }
+
+    async fn incremental(&self, lease: Lease<'a>) -> Result<Plan<Partition, State>> {
         if self.request.state.is_full {
             return Err(Error::config("the target holds rows of a full refresh, which a first window would read again")
                 .hint("give the stream a new `target`; or remove the target's rows and `tidegate state reset` the stream"));
@@ -94,14 +109,16 @@ impl<'a> Planning<'a> {
         let mut notes = Vec::new();
         let mut cursor = Cursor::of(self.stream, &self.relation, self.request.state, lease.server_version)?;
         let connections = self.source.sessions.connections();
-        let (mode, reason) =
-            Mode::of(&self.relation, cursor.options.mode, self.request.lifetime, connections)?;
-        sweep::schedule(&mut cursor, mode, self.request.sweep, &lease, &mut notes).await?;
-        note::about_mode(reason, &mut notes);
+        let blind = self.source.sessions.blind(&lease);
+        let choice = Choice::of(&self.relation, &cursor, self.request.lifetime, connections, blind)?;
+        sweep::schedule(&mut cursor, choice.mode, self.request.sweep, &lease, &mut notes).await?;
+        note::about_mode(&choice, &cursor, &self.relation, &mut notes);
+        cursor.is_swept |= choice.blind.is_some();
+        let Choice { mode, is_alone, .. } = choice;
         if cursor.is_patchwork() {
             repair::refuse(mode, self.request.lifetime)?;
         }
-        let is_seen = mode == Mode::SeenSet;
+        let is_seen = mode.is_by_version();
         if !is_seen {
             cursor.look(&lease, &self.relation).await?;
         }
@@ -111,7 +128,7 @@ impl<'a> Planning<'a> {
         let split = self.split(&lease, base.window.as_ref()).await?;
         note::about_column(&cursor, mode, self.stream, &self.relation, &mut notes);
         let is_large = split.is_worth_it(&estimate);
-        if is_seen && cursor.is_first() && is_large {
+        if is_seen && cursor.is_first() && is_large && !is_alone {
             // The second sync need not look at all rows then.
             cursor.look(&lease, &self.relation).await?;
         }
@@ -130,9 +147,18 @@ impl<'a> Planning<'a> {
         } else {
             !cursor.has_start()
         };
-        let wait = !is_seen || is_blind;
-        let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
-        let step = self.step(&cursor, mode, &basis, &mut notes).await?;
+        let wait = (!is_seen || is_blind) && !is_alone;
+        let ask = if is_alone { Ask::Alone } else { Ask::Barrier };
+        let need = Need { ask, after, shared, wait };
+        let basis = self.basis(lease, need).await?;
+        let step = if is_alone {
+            match self.step_alone(&cursor, mode, &basis, &mut notes).await? {
+                Some(step) => step,
+                None => return Ok(self.put_off(&basis, mode, notes)),
+            }
+        } else {
+            self.step(&cursor, mode, &basis, &mut notes).await?
+        };
 
         let kept = basis.snapshot.as_deref().filter(|_| self.is_session());
         let snapshot = self.snapshot(&basis);
@@ -157,7 +183,7 @@ impl<'a> Planning<'a> {
         if !attached.is_empty() {
             note::about_leaves(&new_leaves, &mut notes);
         }
-        let is_plain = attached.is_empty() && step.patchwork.is_none();
+        let is_plain = step.mode == Mode::SeenSet && attached.is_empty() && step.patchwork.is_none();
         partitions.extend(attached);
         let (shown, mut next) = (step.shown(), step.next);
         let is_loose = match kept.filter(|_| is_plain) {
@@ -223,6 +249,44 @@ impl<'a> Planning<'a> {
         let step = settled::step(cursor, ground, sessions, stream).await?;
         note::about_blockers(&step, barrier, notes);
         Ok(step)
+    }
+
+    /// What is new where nobody tells what is running; none where the server is behind the last one.
+    async fn step_alone(
+        &self,
+        cursor: &Cursor<'_>,
+        mode: Mode,
+        basis: &Basis,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Step>> {
+        let (sessions, stream, relation) = (&self.source.sessions, self.stream, &self.relation);
+        let alone = basis.alone().ok_or_else(|| Error::internal("the server was to be asked and was not"))?;
+        let Some(snapshot) = &basis.snapshot else { return Err(mode::without_snapshot(mode)) };
+        if lookback::is_behind(cursor.before, &alone, relation.oid, snapshot.ends) {
+            return Ok(None);
+        }
+        let ground = cursor.ground_alone(&alone.server, snapshot.ends, stream, margin(stream), notes)?;
+        let before = ground.before.clone();
+        let place = seen::Place { snapshot, relation, sessions, at: alone.at };
+        let step = if mode == Mode::Lookback {
+            lookback::step(cursor, ground, &alone, &place).await?
+        } else {
+            seen::step(cursor, ground, &place, stream, notes).await?.ok()
+        };
+        if let Some(step) = step.and_then(|step| lookback::remembering(step, before.as_ref())) {
+            return Ok(Some(step));
+        }
+        // Another try is to look at what has ended by then.
+        sessions.retire(&snapshot.id).await;
+        Err(lookback::too_many())
+    }
+
+    /// Nothing is read, and nothing is gone on with.
+    fn put_off(&self, basis: &Basis, mode: Mode, mut notes: Vec<String>) -> Plan<Partition, State> {
+        note::about_behind(&mut notes);
+        let mut plan = self.finished(basis, Vec::new(), self.request.state.clone(), mode.name());
+        plan.notes = notes;
+        plan
     }
 
     /// Where the server's transactions stand.

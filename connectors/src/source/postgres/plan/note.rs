@@ -6,7 +6,7 @@ use super::super::barrier::{Barrier, Running};
 use super::super::discover::{Leaf, Relation};
 use super::super::state::{CursorKind, shown_instant};
 use super::cursor::{Cursor, Step};
-use super::mode::Mode;
+use super::mode::{Choice, Mode};
 use super::quote_identifier;
 
 /// A smaller table is read in no time, index or not.
@@ -23,7 +23,7 @@ pub(super) fn about_column(
     let column = quote_identifier(&cursor.column);
     let is_large = relation.leaves.iter().map(|leaf| leaf.bytes).sum::<u64>() > SMALL_BYTES;
     let is_indexed = relation.indexes.iter().any(|index| index.leading == cursor.column);
-    if is_large && !is_indexed {
+    if is_large && !is_indexed && !cursor.is_swept {
         let table = relation.qualified();
         notes.push(match relation.kind {
             StreamKind::PartitionedTable => format!(
@@ -50,7 +50,7 @@ pub(super) fn about_column(
         && cursor.options.cursor_timezone.is_none()
     {
         notes.push(match mode {
-            Mode::SeenSet => format!(
+            Mode::SeenSet | Mode::Lookback => format!(
                 "{column} has no time zone, and every sync looks at the rows of a day more than it would have \
                  to: set `options: {{cursor_timezone: …}}` to spare that"
             ),
@@ -74,11 +74,34 @@ pub(super) fn about_blockers(step: &Step, barrier: &Barrier, notes: &mut Vec<Str
     notes.push(format!("{what} for transactions that have not ended: {}", listed(&blockers)));
 }
 
-/// Why the stream is not read in the best mode.
-pub(super) fn about_mode(reason: Option<String>, notes: &mut Vec<String>) {
-    if let Some(reason) = reason {
+/// Why the stream is not read in the best mode, what that costs, or what it loses.
+pub(super) fn about_mode(choice: &Choice, cursor: &Cursor<'_>, relation: &Relation, notes: &mut Vec<String>) {
+    if let Some(reason) = &choice.reason {
         notes.push(format!("the mode is settled_window: {reason}"));
     }
+    if let Some(blind) = choice.blind {
+        notes.push(format!(
+            "every sync reads the whole table {} on the server, as nothing else loses no rows where {}: {}",
+            relation.qualified(),
+            blind.why(),
+            blind.cure()
+        ));
+    }
+    if choice.mode == Mode::Lookback {
+        notes.push(format!(
+            "the mode is lookback: rows of transactions that are open for longer than {} are lost",
+            cursor.options.lookback()
+        ));
+    }
+}
+
+/// Why nothing is read.
+pub(super) fn about_behind(notes: &mut Vec<String>) {
+    notes.push(
+        "nothing is read this time: the standby is behind the server that the last sync read, and shows nothing \
+         that was not read"
+            .to_owned(),
+    );
 }
 
 /// Why the next sync has to look at all rows.

@@ -17,7 +17,12 @@ pub(super) struct Options {
     pub(super) mode: Wanted,
     /// When to look at all rows, and not only where the cursor says.
     pub(super) sweep: Sweep,
+    /// How long a transaction may be open that a lookback does not lose.
+    pub(super) lookback: Option<Period>,
 }
+
+/// The lookback where none is configured.
+const LOOKBACK: Period = Period::from_secs(3600);
 
 /// When a seen set looks at all rows for new ones: those with an old cursor are found as well.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -45,18 +50,36 @@ pub(super) enum OnReplaced {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cursor_timezone: None, on_replaced: OnReplaced::Fail, mode: Wanted::Auto, sweep: Sweep::Auto }
+        Self {
+            cursor_timezone: None,
+            on_replaced: OnReplaced::Fail,
+            mode: Wanted::Auto,
+            sweep: Sweep::Auto,
+            lookback: None,
+        }
     }
 }
 
 impl Options {
     pub(super) fn of(stream: &ConfiguredStream) -> Result<Self> {
         let options = stream.options.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| {
-            Error::config(format!("`options` of the stream: {error}")).hint(
-                "there are `cursor_timezone: Europe/Berlin`, `on_replaced: fail` or `continue`, and \
-                     `mode: auto`, `seen_set` or `settled_window`, and `sweep: auto`, `always`, `never` or an age such as `7d`",
-            )
-        })
+        let options: Self =
+            serde_json::from_value(serde_json::Value::Object(options)).map_err(|error| {
+                Error::config(format!("`options` of the stream: {error}")).hint(
+                    "there are `cursor_timezone: Europe/Berlin`, `on_replaced: fail` or `continue`, \
+                     `mode: auto`, `seen_set`, `settled_window` or `lookback`, `lookback: 1h`, and `sweep: auto`, \
+                     `always`, `never` or an age such as `7d`",
+                )
+            })?;
+        if options.lookback.is_some() && options.mode != Wanted::Lookback {
+            return Err(Error::config("`options` of the stream: `lookback` means nothing to its mode")
+                .hint("set `mode: lookback` as well, or leave `lookback` out"));
+        }
+        Ok(options)
+    }
+
+    /// How long a transaction may be open that a lookback does not lose.
+    pub(super) fn lookback(&self) -> Period {
+        self.lookback.unwrap_or(LOOKBACK)
     }
 }

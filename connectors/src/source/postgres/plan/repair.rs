@@ -234,13 +234,8 @@ mod tests {
             readable: true,
             file: 5,
         };
-        let seen = Seen {
-            since: None,
-            below: None,
-            xmin: 1,
-            xmax: 1,
-            xids: Xids::default(),
-        };
+        let seen =
+            Seen { since: None, below: None, xmin: 1, xmax: 1, xids: Xids::default(), is_lookback: false };
         let of = |pieces: Vec<Piece>| {
             let patchwork = Patchwork { since: None, files: BTreeMap::from([(7, 5)]), pieces };
             let ranges = ranges(&patchwork, &seen, &leaf);

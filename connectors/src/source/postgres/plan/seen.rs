@@ -26,12 +26,12 @@ use super::rewritten;
 use super::sweep::{self, Sweeping};
 
 /// Most transactions that a state remembers.
-const MOST: usize = 100_000;
+pub(super) const MOST: usize = 100_000;
 
 /// What a snapshot shows of the rows that the next step has to look at.
-struct Shown {
+pub(super) struct Shown {
     /// The transactions from the snapshot's first open one on that wrote some.
-    xids: Xids,
+    pub(super) xids: Xids,
     /// The greatest value.
     greatest: Option<String>,
     /// The greater of that and what was reached before.
@@ -76,7 +76,7 @@ pub(super) async fn step(
     let asked = (!is_told).then(|| window(cursor, &ground, bound.as_ref()));
     let Some(shown) = shown(cursor, place, ends, asked).await? else { return Ok(Err(ground)) };
     let (covered, xids) = match &patchwork {
-        None => covered(cursor, &ground, ends, sweeping.as_ref(), shown.xids),
+        None => told(cursor, &ground, ends, sweeping.as_ref(), shown.xids),
         Some((patchwork, seen)) => repair::covered(cursor, patchwork, seen, ends),
     };
     if xids.len() > MOST {
@@ -85,11 +85,10 @@ pub(super) async fn step(
     rewritten::about(&ground, place, &covered, notes).await?;
     let goes_on = ground.before.is_some() && !ground.is_repeated;
     let is_late_known = covered.told.as_ref().is_some_and(|told| told.late.is_some());
-    // No transaction has begun to write since.
-    let is_idle =
-        covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin) && covered.past.is_none();
+    let is_idle = is_idle(&covered, ends);
+    let (xmin, xmax) = (ends.xmin, ends.xmax);
     let next = CursorState {
-        seen: Some(Seen { since: bound, below: None, xmin: ends.xmin, xmax: ends.xmax, xids }),
+        seen: Some(Seen { since: bound, below: None, xmin, xmax, xids, is_lookback: false }),
         greatest: if goes_on { shown.reached } else { shown.greatest },
         swept: sweep::remembered(cursor, &ground, place, ends, sweeping.is_some()),
         found: Some(Found { rows: 0, late: is_late_known.then_some(0) }),
@@ -103,25 +102,40 @@ pub(super) async fn step(
 }
 
 /// What is read, and of which transactions it is known by now that the snapshot shows them.
-fn covered(
+fn told(
     cursor: &Cursor<'_>,
     ground: &Ground,
     ends: Ends,
     sweeping: Option<&Sweeping>,
     shown: Xids,
 ) -> (CursorWindow, Xids) {
-    let Some(before) = ground.before.as_ref().filter(|before| before.loaded) else {
-        return (cursor.window(), shown);
+    let covered = covered(cursor, ground);
+    let (Some(sweeping), Some((before, _))) = (sweeping, sweep::trusted(ground)) else {
+        return (covered, shown);
     };
-    let unseen = before.seen.as_ref().map(|seen| Unseen { xmin: seen.xmin, xids: seen.xids.clone() });
-    if let Some(sweeping) = sweeping {
-        let told = Some(Told { late: before.below(), xmin: ends.xmin });
-        let covered = CursorWindow { unseen, past: sweeping.past.clone(), told, ..cursor.window() };
-        return (covered, sweeping.xids.clone());
+    let told = Some(Told { late: before.below(), xmin: ends.xmin });
+    let (unseen, past) = (covered.unseen, sweeping.past.clone());
+    (CursorWindow { unseen, past, told, ..cursor.window() }, sweeping.xids.clone())
+}
+
+/// What the last step did not see, from where it said that more can come.
+pub(super) fn covered(cursor: &Cursor<'_>, ground: &Ground) -> CursorWindow {
+    let before = ground.before.as_ref().filter(|before| before.loaded);
+    match before {
+        None => cursor.window(),
+        Some(before) => CursorWindow {
+            since: before.since(),
+            // A window that knew no transactions has read what there was of those.
+            nulls: before.seen.is_some() || ground.is_repeated,
+            unseen: before.seen.as_ref().map(|seen| Unseen { xmin: seen.xmin, xids: seen.xids.clone() }),
+            ..cursor.window()
+        },
     }
-    // A window that knew no transactions has read what there was of rows without a value.
-    let nulls = unseen.is_some() || ground.is_repeated;
-    (CursorWindow { since: before.since(), nulls, unseen, ..cursor.window() }, shown)
+}
+
+/// Whether no transaction has begun to write since.
+pub(super) fn is_idle(covered: &CursorWindow, ends: Ends) -> bool {
+    covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin) && covered.past.is_none()
 }
 
 /// Where it is asked who wrote what the snapshot shows: where the next step looks, and for the sake of later
@@ -161,7 +175,7 @@ async fn bound(
 }
 
 /// Asks in the snapshot, where there is anything to ask; none where there are too many transactions.
-async fn shown(
+pub(super) async fn shown(
     cursor: &Cursor<'_>,
     place: &Place<'_>,
     ends: Ends,

@@ -113,6 +113,8 @@ pub(super) struct World {
     completed: u64,
     /// By number: also the parts of transactions.
     fates: BTreeMap<u64, Fate>,
+    /// When they ended.
+    ended: BTreeMap<u64, i64>,
     /// The transactions that parts belong to.
     parts: BTreeMap<u64, usize>,
     transactions: Vec<Transaction>,
@@ -130,6 +132,7 @@ impl World {
             next,
             completed: next,
             fates: BTreeMap::new(),
+            ended: BTreeMap::new(),
             parts: BTreeMap::new(),
             transactions: Vec::new(),
             sessions: [None; SESSIONS],
@@ -258,8 +261,15 @@ impl World {
             if self.fates[&xid] == Fate::Open {
                 self.fates.insert(xid, fate);
             }
+            self.ended.insert(xid, self.clock);
             self.completed = self.completed.max(xid + 1);
         }
+    }
+
+    /// How long after its stamp a version became visible.
+    pub(super) fn lasted(&self, at: usize) -> Option<i64> {
+        let version = &self.versions[at];
+        Some(self.ended.get(&version.xmin)? - version.stamp?)
     }
 
     fn leave(&mut self, session: usize) {
