@@ -174,6 +174,11 @@ proptest! {
         prop_assert!(doubled == 0 || is_coarse, "{} versions are doubled", doubled);
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn steps_read_back(steps: Vec<(Result<i64, String>, u64, Vec<u64>)>) {
         let step = |(below, xmin, added): (Result<i64, String>, _, _)| {
