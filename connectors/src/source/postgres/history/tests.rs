@@ -173,7 +173,6 @@ proptest! {
         let (doubled, is_coarse) = survives(&events, |_| {})?;
         prop_assert!(doubled == 0 || is_coarse, "{} versions are doubled", doubled);
     }
-
 }
 
 proptest! {
