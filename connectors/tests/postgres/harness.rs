@@ -21,6 +21,9 @@ use serde_json::{Value, json};
 /// Rows as text, columns parted by `|`, in no order.
 pub(crate) type Rows = Vec<String>;
 
+/// What reading partitions told of each.
+type Told = Vec<(Value, Value)>;
+
 /// One stream of one source, and its state.
 pub(crate) struct Sync {
     pub(crate) source: Arc<dyn DynSource>,
@@ -30,7 +33,7 @@ pub(crate) struct Sync {
     /// Whether the next syncs are asked to look at all rows.
     pub(crate) sweep: bool,
     /// What was planned, and what reading it told.
-    pub(crate) told: Mutex<Vec<(Versioned, Vec<(Value, Value)>)>>,
+    pub(crate) told: Mutex<Vec<(Versioned, Told)>>,
 }
 
 /// A source over a database, with settings beside the URL.

@@ -125,9 +125,11 @@ impl World {
     }
 }
 
-/// Lets it all happen. Returns how many versions were doubled, and whether that may be. `spoils` makes of
-/// what is kept what a worse algorithm would know.
-fn survives(events: &[Event], spoils: fn(&mut Swept)) -> Result<(usize, bool), TestCaseError> {
+/// Makes of what is kept what a worse algorithm would know.
+type Spoils = fn(&mut Swept);
+
+/// Lets it all happen. Returns how many versions were doubled, and whether that may be.
+fn survives(events: &[Event], spoils: Spoils) -> Result<(usize, bool), TestCaseError> {
     let (mut world, mut is_coarse) = (World::default(), false);
     for event in events {
         match event {
@@ -171,6 +173,10 @@ proptest! {
         let (doubled, is_coarse) = survives(&events, |_| {})?;
         prop_assert!(doubled == 0 || is_coarse, "{} versions are doubled", doubled);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn steps_read_back(steps: Vec<(Result<i64, String>, u64, Vec<u64>)>) {
@@ -217,7 +223,7 @@ fn confuses(swept: &mut Swept) {
 #[test]
 fn whatever_knows_less_loses_or_doubles_rows() {
     use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
-    let worse: [(&str, fn(&mut Swept)); 4] = [
+    let worse: [(&str, Spoils); 4] = [
         ("joins", joins),
         ("joins the wrong way", joins_the_wrong_way),
         ("forgets", forgets),
