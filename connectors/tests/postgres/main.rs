@@ -8,6 +8,7 @@ mod cost;
 mod cursor;
 mod fault;
 mod harness;
+mod load;
 mod lookback;
 mod relation;
 mod repair;
