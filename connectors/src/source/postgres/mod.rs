@@ -10,6 +10,7 @@ mod copy;
 #[doc(hidden)]
 pub mod decode;
 mod discover;
+mod durable;
 mod error;
 mod identifier;
 mod layout;

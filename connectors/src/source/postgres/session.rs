@@ -19,6 +19,7 @@ use tokio::sync::{Mutex as Turns, OwnedMutexGuard, OwnedSemaphorePermit};
 use super::answer::{Rows, ask, ask_one, unexpected};
 use super::barrier::Barrier;
 use super::connect::{Client, Connector};
+use super::durable;
 use super::error::SQLSTATE;
 use super::replica;
 use super::snapshot::{Basis, Need, RELEASE, SAVE, Snapshot, begin, locked, lost, named};
@@ -159,8 +160,11 @@ impl Sessions {
             if let Some(marker) = marker {
                 replica::catch_up(&lease, marker).await?;
             }
-            self.export(lease).await?
+            self.export(lease, need).await?
         } else {
+            if need.barrier {
+                durable::settled(&lease, false).await?;
+            }
             lease.give_back();
             None
         };
@@ -202,7 +206,7 @@ impl Sessions {
     }
 
     /// Makes `lease` keep a snapshot. Some that speak PostgreSQL's protocol export none.
-    async fn export(&self, lease: Lease<'_>) -> Result<Option<Arc<Snapshot>>> {
+    async fn export(&self, lease: Lease<'_>, need: Need) -> Result<Option<Arc<Snapshot>>> {
         const WHAT: &str = "could not export a snapshot";
         let sql = format!(
             "{}; SELECT pg_export_snapshot(), txid_current_snapshot(); {}",
@@ -224,6 +228,9 @@ impl Sessions {
             return Err(unexpected(WHAT));
         };
         protocol::point!("snapshot.exported");
+        if need.barrier && need.durable.is_none_or(|before| (ends.xmin, ends.xmax) != (before, before)) {
+            durable::settled(&lease, true).await?;
+        }
         let Lease { reader, slot, .. } = lease;
         let snapshot = Snapshot::kept(id.clone(), server, ends, reader.client, slot);
         locked(&self.snapshots).insert(id, Arc::clone(&snapshot));

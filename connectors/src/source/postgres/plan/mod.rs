@@ -70,7 +70,7 @@ impl<'a> Planning<'a> {
         // One replica may be behind the one that was read last: what was read must not go back.
         let follows = *self.request.state != State::default();
         let barrier = follows && self.source.connector.has_replica();
-        let need = Need { barrier, after: None, shared: self.is_session(), wait: false };
+        let need = Need { barrier, after: None, shared: self.is_session(), wait: false, durable: None };
         let basis = self.basis(lease, need).await?;
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
@@ -118,7 +118,8 @@ impl<'a> Planning<'a> {
             !cursor.has_start()
         };
         let wait = !is_seen || is_blind;
-        let basis = self.basis(lease, Need { barrier: true, after, shared, wait }).await?;
+        let need = Need { barrier: true, after, shared, wait, durable: cursor.durable() };
+        let basis = self.basis(lease, need).await?;
         let step = self.step(&cursor, mode, &basis, &mut notes).await?;
 
         let snapshot = self.snapshot(&basis);
