@@ -64,13 +64,11 @@ impl Reader {
         let mut account = Account::new(self.table, &truth);
         for sequence in 1.. {
             let (is_last, begin) = (over.load(Ordering::Relaxed), Instant::now());
-            match self.look(&session).await {
-                Ok(versions) => account.take(sequence, begin, versions),
-                Err(Lost) => {
-                    session.renew().await;
-                    continue;
-                }
-            }
+            let Ok(versions) = self.look(&session).await else {
+                session.renew().await;
+                continue;
+            };
+            account.take(sequence, begin, versions);
             if is_last {
                 break;
             }

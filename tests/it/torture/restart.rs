@@ -8,7 +8,10 @@ use lab::Cluster;
 
 /// When the server was stopped, and when it was there again.
 #[derive(Clone, Default)]
-pub(super) struct Restarts(Arc<Mutex<Vec<(Instant, Option<Instant>)>>>);
+pub(super) struct Restarts(Arc<Mutex<Vec<Away>>>);
+
+/// From when on, and until when.
+type Away = (Instant, Option<Instant>);
 
 impl Restarts {
     /// Whether the server was away at some time between these two moments.
@@ -47,9 +50,9 @@ pub(super) fn restart(
         }
         restarts.begin();
         if turn % 2 == 0 {
-            cluster.crash()
+            cluster.crash();
         } else {
-            cluster.restart()
+            cluster.restart();
         }
         restarts.end();
         times[turn % 2] += 1;

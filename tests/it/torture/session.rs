@@ -81,11 +81,7 @@ impl Session {
             self.renew().await;
             stands = self.stands(mark).await;
         }
-        if stands {
-            truth.acknowledge(number, work)
-        } else {
-            truth.revoke(number, work)
-        }
+        truth.settle(number, work, stands);
         Ok(stands)
     }
 
@@ -94,11 +90,7 @@ impl Session {
         self.run(&format!("SET LOCAL synchronous_commit = off; {}", set(mark))).await?;
         let number = truth.ask(work);
         let stands = self.lasts(mark).await;
-        if stands {
-            truth.acknowledge(number, work)
-        } else {
-            truth.revoke(number, work)
-        }
+        truth.settle(number, work, stands);
         Ok(stands)
     }
 

@@ -108,6 +108,15 @@ impl Truth {
         number
     }
 
+    /// It is known by now whether it stands.
+    pub(super) fn settle(&self, number: u64, work: &Work, stands: bool) {
+        if stands {
+            self.acknowledge(number, work);
+        } else {
+            self.revoke(number, work);
+        }
+    }
+
     /// The server has said that it is committed.
     pub(super) fn acknowledge(&self, number: u64, work: &Work) {
         let now = Some(Instant::now());
