@@ -59,7 +59,6 @@ async fn try_write(store: &Store, layout: &Layout, manifest: &Manifest) -> Resul
         written_by: WRITTEN_BY.to_owned(),
     };
     let (document, _) = seal(&checkpoint)?;
-    protocol::point!("checkpoint.sealed");
     store.create(&layout.checkpoint(manifest.sequence), document).await?;
     protocol::point!("checkpoint.created");
     Ok(())
