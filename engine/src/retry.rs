@@ -83,6 +83,27 @@ pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
     patience: Patience,
     stop: &Stop,
     retries: &Count,
+    call: impl FnMut() -> F,
+) -> Result<T> {
+    retrying_if(patience, stop, retries, ErrorKind::is_retryable, call).await
+}
+
+/// As [`retrying`], for what begins anew each time: what it relied on may be gone before it ends.
+pub(crate) async fn retrying_anew<T, F: Future<Output = Result<T>>>(
+    patience: Patience,
+    stop: &Stop,
+    retries: &Count,
+    call: impl FnMut() -> F,
+) -> Result<T> {
+    let is_worth = |kind: ErrorKind| kind.is_retryable() || kind == ErrorKind::Stale;
+    retrying_if(patience, stop, retries, is_worth, call).await
+}
+
+async fn retrying_if<T, F: Future<Output = Result<T>>>(
+    patience: Patience,
+    stop: &Stop,
+    retries: &Count,
+    is_worth: impl Fn(ErrorKind) -> bool,
     mut call: impl FnMut() -> F,
 ) -> Result<T> {
     let mut attempts = Attempts::new(patience);
@@ -94,7 +115,8 @@ pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
         };
         match result {
             Ok(value) => return Ok(value),
-            Err(error) => attempts.again(error, stop, retries).await?,
+            Err(error) if is_worth(error.kind()) => attempts.wait(error, stop, retries).await?,
+            Err(error) => return Err(error),
         }
     }
 }

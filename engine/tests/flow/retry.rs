@@ -130,6 +130,18 @@ async fn a_stale_plan_commits_nothing_before_it_is_made_again() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_is_stale_before_it_is_whole_is_made_again() {
+    let world = World::new(Table::new(40)).set("retries", 1);
+    let stale = || Fault::Error(ErrorKind::Stale);
+    let report = world.run(&Faults::of([(At::Named("plan", 1), stale())])).await;
+    assert_eq!((report.exit_code, report.totals.retries), (0, 1), "{report:#?}");
+    world.assert_whole("numbers", "planned again");
+    world.tables.change("numbers", |table| table.rows += 1);
+    let report = world.run(&Faults::of([(At::Each("plan", 1), stale())])).await;
+    assert_eq!((report.exit_code, report.totals.retries), (75, 1), "{report:#?}");
+}
+
 fn transient() -> Fault {
     Fault::Error(ErrorKind::Transient)
 }

@@ -270,7 +270,8 @@ impl Chaos {
             match told["outcome"].as_str() {
                 Some("succeeded") => follow.succeed(told, begin, end),
                 Some("interrupted") => {}
-                _ if is_disturbed && told["error"]["kind"] == "transient" => {}
+                _ if is_disturbed
+                    && ["transient", "stale"].iter().any(|kind| told["error"]["kind"] == *kind) => {}
                 _ => {
                     assert_eq!(told["error"]["kind"], "conflict", "{told:#}");
                     assert_eq!(told["rows_written"], 0, "{told:#}");
