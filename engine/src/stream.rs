@@ -158,8 +158,8 @@ impl StreamSync<'_> {
                 let (patience, stop) = (self.context.config.patience(), &self.context.stop);
                 let plan = retrying_anew(patience, stop, &self.progress.retries, || {
                     source.plan(&self.stream, before.as_ref(), parallelism, lifetime)
-                })
-                .await?;
+                });
+                let plan = Box::pin(plan).await?;
                 (plan, SyncId::new(), false)
             }
         };
