@@ -79,24 +79,24 @@ fn waits(patience: Patience) -> ExponentialBackoff {
 
 /// Makes `call` until it succeeds, fails for good, no more attempts are left, or the sync is asked to
 /// stop: then the call under way is dropped.
-pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
+pub(crate) fn retrying<T, F: Future<Output = Result<T>>>(
     patience: Patience,
     stop: &Stop,
     retries: &Count,
     call: impl FnMut() -> F,
-) -> Result<T> {
-    retrying_if(patience, stop, retries, ErrorKind::is_retryable, call).await
+) -> impl Future<Output = Result<T>> {
+    retrying_if(patience, stop, retries, ErrorKind::is_retryable, call)
 }
 
 /// As [`retrying`], for what begins anew each time: what it relied on may be gone before it ends.
-pub(crate) async fn retrying_anew<T, F: Future<Output = Result<T>>>(
+pub(crate) fn retrying_anew<T, F: Future<Output = Result<T>>>(
     patience: Patience,
     stop: &Stop,
     retries: &Count,
     call: impl FnMut() -> F,
-) -> Result<T> {
+) -> impl Future<Output = Result<T>> {
     let is_worth = |kind: ErrorKind| kind.is_retryable() || kind == ErrorKind::Stale;
-    retrying_if(patience, stop, retries, is_worth, call).await
+    retrying_if(patience, stop, retries, is_worth, call)
 }
 
 async fn retrying_if<T, F: Future<Output = Result<T>>>(
