@@ -79,10 +79,31 @@ fn waits(patience: Patience) -> ExponentialBackoff {
 
 /// Makes `call` until it succeeds, fails for good, no more attempts are left, or the sync is asked to
 /// stop: then the call under way is dropped.
-pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
+pub(crate) fn retrying<T, F: Future<Output = Result<T>>>(
     patience: Patience,
     stop: &Stop,
     retries: &Count,
+    call: impl FnMut() -> F,
+) -> impl Future<Output = Result<T>> {
+    retrying_if(patience, stop, retries, ErrorKind::is_retryable, call)
+}
+
+/// As [`retrying`], for what begins anew each time: what it relied on may be gone before it ends.
+pub(crate) fn retrying_anew<T, F: Future<Output = Result<T>>>(
+    patience: Patience,
+    stop: &Stop,
+    retries: &Count,
+    call: impl FnMut() -> F,
+) -> impl Future<Output = Result<T>> {
+    let is_worth = |kind: ErrorKind| kind.is_retryable() || kind == ErrorKind::Stale;
+    retrying_if(patience, stop, retries, is_worth, call)
+}
+
+async fn retrying_if<T, F: Future<Output = Result<T>>>(
+    patience: Patience,
+    stop: &Stop,
+    retries: &Count,
+    is_worth: impl Fn(ErrorKind) -> bool,
     mut call: impl FnMut() -> F,
 ) -> Result<T> {
     let mut attempts = Attempts::new(patience);
@@ -94,7 +115,8 @@ pub(crate) async fn retrying<T, F: Future<Output = Result<T>>>(
         };
         match result {
             Ok(value) => return Ok(value),
-            Err(error) => attempts.again(error, stop, retries).await?,
+            Err(error) if is_worth(error.kind()) => attempts.wait(error, stop, retries).await?,
+            Err(error) => return Err(error),
         }
     }
 }

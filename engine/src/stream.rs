@@ -18,7 +18,7 @@ use crate::conform::{Conform, written_schema};
 use crate::lane::{Lane, Reading};
 use crate::panic::caught;
 use crate::report::blank_stream_report;
-use crate::retry::{Attempts, interrupted, retrying};
+use crate::retry::{Attempts, interrupted, retrying, retrying_anew};
 use crate::write::{FileSettings, FileWriter, Folders, refuse_unfit_column};
 use crate::{
     ConnectionConfig, ErrorReport, Outcome, PLAN_VERSION, Step, Stop, StreamPlan, StreamProgress,
@@ -160,9 +160,12 @@ impl StreamSync<'_> {
             None => {
                 let (parallelism, sweep) = (self.context.config.parallelism, self.context.sweep);
                 let source = &self.context.source;
-                let plan = self
-                    .retrying(|| source.plan(&self.stream, before.as_ref(), parallelism, lifetime, sweep))
-                    .await?;
+                // The snapshot may go while it is asked what it shows.
+                let (patience, stop) = (self.context.config.patience(), &self.context.stop);
+                let plan = retrying_anew(patience, stop, &self.progress.retries, || {
+                    source.plan(&self.stream, before.as_ref(), parallelism, lifetime, sweep)
+                });
+                let plan = Box::pin(plan).await?;
                 (plan, SyncId::new(), false)
             }
         };

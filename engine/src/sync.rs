@@ -169,6 +169,7 @@ impl Sync {
         while let Some(staged) = finished.recv().await {
             sum.merge(staged);
         }
+        protocol::point!("detached.read");
         let read = first_error(&mut lane).await.and_then(|()| {
             // A part up to a checkpoint could be committed, but its rest would be in no plan.
             if sum.done.iter().any(|done| done.rest.is_none()) { Ok(()) } else { Err(interrupted()) }
@@ -208,6 +209,7 @@ impl Sync {
         );
         committer.patience = self.context.config.patience();
         committer.hold(sum)?;
+        protocol::point!("detached.held");
         if !committer.may_commit() {
             return Err(Error::config(
                 "partitions of the plan are missing, and this source's are committed together",

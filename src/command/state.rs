@@ -261,12 +261,14 @@ async fn apply(
     let mut text = String::new();
     for (standing, state) in changes {
         let commit = commit(session, &standing, state, &streams)?;
+        protocol::point!("state.agreed");
         let committed = context.signals.after(session.destination.commit(&standing.target, &commit)).await;
         let head = committed.map_err(|error| {
             error
                 .context("stream", standing.stream.clone())
                 .hint("another sync may have committed: look at `tidegate state show`")
         })?;
+        protocol::point!("state.committed");
         let position = position(session, &head);
         let shown = position.clone().unwrap_or_else(|| "the beginning".to_owned());
         let _ = writeln!(

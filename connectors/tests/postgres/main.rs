@@ -6,6 +6,7 @@
 mod barrier;
 mod cost;
 mod cursor;
+mod durable;
 mod fault;
 mod harness;
 mod load;

@@ -239,7 +239,9 @@ async fn compare(
         share,
     });
     let image = Image::new(memory / 2, files.iter().map(|file| file.sequence).collect());
+    protocol::point!("reconcile.begun");
     let passed = passes(context, &reader, &target, image, tombstones.as_mut(), report).await;
+    protocol::point!("reconcile.compared");
     let applied = match (passed, &mut tombstones) {
         (Ok(()), Some(tombstones)) => match refuse_most(report, asked) {
             Ok(()) => tombstones.commit(context, &stream).await,

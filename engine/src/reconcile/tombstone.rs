@@ -157,6 +157,7 @@ impl Tombstones {
         if self.staged.is_empty() {
             return Ok(None);
         }
+        protocol::point!("tombstone.staged");
         let head = &self.prepared.head;
         let commit = Commit {
             id: CommitId::new(),
@@ -176,6 +177,7 @@ impl Tombstones {
             context.destination.commit(&stream.target, &commit)
         })
         .await?;
+        protocol::point!("tombstone.committed");
         Ok(Some(head.sequence))
     }
 

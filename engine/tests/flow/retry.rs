@@ -149,6 +149,35 @@ async fn a_plan_of_which_a_part_is_committed_is_not_made_again() {
     world.assert_whole("numbers", "as it was");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_is_stale_before_it_is_whole_is_made_again() {
+    let world = World::new(Table::new(40)).set("retries", 1);
+    let stale = || Fault::Error(ErrorKind::Stale);
+    let report = world.run(&Faults::of([(At::Named("plan", 1), stale())])).await;
+    assert_eq!((report.exit_code, report.totals.retries), (0, 1), "{report:#?}");
+    world.assert_whole("numbers", "planned again");
+    world.tables.change("numbers", |table| table.rows += 1);
+    let report = world.run(&Faults::of([(At::Each("plan", 1), stale())])).await;
+    assert_eq!((report.exit_code, report.totals.retries), (75, 1), "{report:#?}");
+}
+
+/// As a bucket's stage does once syncs were killed that had staged files for the same commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stage_that_is_stale_begins_anew_with_what_is_left_of_a_plan() {
+    let world = World::new(poisoned(35, ErrorKind::Transient).grain(Grain::Partition))
+        .set("parallelism", 1)
+        .set("commit_interval", "0s")
+        .set("retries", 1)
+        .files_of(1);
+    let report = world.run(&Faults::none()).await;
+    assert_eq!(report.exit_code, 75, "{report:#?}");
+    assert_eq!(world.ids("numbers").len(), 30, "what was complete is committed");
+    world.tables.change("numbers", |table| table.poison = None);
+    let report = world.run(&Faults::of([(At::Named("create", 1), Fault::Error(ErrorKind::Stale))])).await;
+    assert_eq!((report.exit_code, report.totals.retries), (0, 1), "{report:#?}");
+    world.assert_whole("numbers", "gone on with");
+}
+
 fn transient() -> Fault {
     Fault::Error(ErrorKind::Transient)
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lab::{Cluster, S3};
 use serde_json::json;
 
-use crate::support::{Fate, Gate, Ledger, Proxy, Running};
+use crate::support::{Fate, Gate, Ledger, Proxy, Running, until};
 
 const ROUNDS: u32 = 3;
 const AT_ONCE: usize = 4;
@@ -90,4 +90,37 @@ async fn who_commits_second_leaves_with_75_and_nothing_written() {
     ledger.is_whole().await;
     ledger.recovers().await;
     assert_eq!(ledger.lake.commits().await.len(), 3);
+}
+
+/// Starts a sync that is halted before its commit is sent.
+fn halted(ledger: &Ledger) -> Running {
+    let mut command = ledger.project.command(&["sync", "--output", "json"]);
+    command.env("TIDEGATE_PAUSE", "manifest.sealed");
+    let mut running = Running::start(command);
+    until("a halt before the commit", || running.is_stopped() || running.has_ended());
+    assert!(running.is_stopped(), "{:?}", running.wait().stderr);
+    running
+}
+
+#[tokio::test]
+async fn a_full_refresh_and_an_increment_of_one_target_leave_it_to_one() {
+    let mut ledger = Ledger::incremental(100).await;
+    ledger.project.sync();
+    let increment = ledger.stream().clone();
+    let full = json!({ "name": "public.ledger", "mode": "full_refresh", "write": "overwrite" });
+    for [first, second] in [[&full, &increment], [&increment, &full]] {
+        ledger.add(10).await;
+        *ledger.stream() = first.clone();
+        let late = halted(&ledger);
+        ledger.add(10).await;
+        *ledger.stream() = second.clone();
+        ledger.project.sync();
+        let commits = ledger.lake.commits().await.len();
+        late.signal("CONT");
+        late.wait().exits(75);
+        assert_eq!(ledger.lake.commits().await.len(), commits);
+        ledger.is_whole().await;
+    }
+    // The last one was the refresh: the next one replaces what it has written.
+    ledger.recovers().await;
 }

@@ -1,11 +1,12 @@
 //! A sync is killed at every place that can matter, by SIGKILL; or stopped there, while another one
-//! commits, and woken up again.
+//! commits, and woken up again. So are the other commands that commit ([`work`]).
 
 mod list;
 mod points;
+mod work;
 mod world;
 
-use points::{Before, Mode, POINTS, Point, Store};
+use points::{Before, EVERY, Mode, POINTS, Point, Store};
 use world::World;
 
 use crate::support::until;
@@ -22,6 +23,7 @@ async fn is_killed_everywhere(mode: Mode, store: Store) {
             match before {
                 Before::Killed(place) => is_killed(&mut world, place).await,
                 Before::Synced => world.syncs().await,
+                Before::Aged => world.age(EVERY).await,
             }
         }
         // A sync that takes up what another one committed has nothing more to do: rows are new.
@@ -35,7 +37,7 @@ async fn is_killed_everywhere(mode: Mode, store: Store) {
 async fn is_killed(world: &mut World, place: &str) {
     let (signal, ran) = world.start("TIDEGATE_KILL", place).wait_for_signal();
     assert_eq!(signal, Some(9), "{place} was not reached: {}\n{}", ran.stdout, ran.stderr);
-    world.is_before_or_after().await;
+    world.is_before_or_after(1).await;
 }
 
 /// Stops such a sync at each of its places, lets another one commit, and wakes it up.

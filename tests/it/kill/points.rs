@@ -28,6 +28,8 @@ pub(crate) enum Before {
     Killed(&'static str),
     /// One that ended well.
     Synced,
+    /// As many that the next commit is one that lists all files.
+    Aged,
 }
 
 /// A place in the code.
@@ -43,7 +45,7 @@ pub(crate) struct Point {
     pub(crate) alone: bool,
 }
 
-use Before::{Killed, Synced};
+use Before::{Aged, Killed, Synced};
 use Mode::{First, Full, Later};
 use Store::{Bucket, Directory};
 
@@ -93,6 +95,11 @@ const STAGED: &[Before] = &[Killed("file.finished")];
 /// One waits under the number of a commit that another sync has made since.
 const OUTDATED: &[Before] = &[Killed("manifest.sealed"), Synced];
 
+/// Two of them wait, for the same number.
+const PILED: &[Before] = &[Killed("upload.noted"), Killed("upload.noted")];
+/// Commits between two that list all files.
+pub(crate) const EVERY: u64 = 100;
+
 /// In the order in which a sync comes by.
 pub(crate) const POINTS: &[Point] = &[
     // The state is read, what a crash left is done and cleaned up.
@@ -141,7 +148,12 @@ pub(crate) const POINTS: &[Point] = &[
     at("local.created").directory(),
     at("upload.created").bucket(),
     at("upload.noted").bucket(),
+    at("claim.met").bucket().after(STAGED),
+    at("claim.passed").bucket().after(STAGED),
     at("claim.alone"),
+    at("claim.held"),
+    at("fence.begun").bucket().after(PILED),
+    at("fence.raised").bucket().after(PILED),
     at("file.created"),
     at("file.encoded"),
     at("file.row_group"),
@@ -173,4 +185,7 @@ pub(crate) const POINTS: &[Point] = &[
     at("claim.released"),
     at("clean.aborted").bucket().after(STAGED),
     at("clean.removed").bucket().after(STAGED),
+    // Last, as many commits are to be read from here on.
+    at("checkpoint.begun").after(&[Aged]).modes(&[Later]),
+    at("checkpoint.created").after(&[Aged]).modes(&[Later]),
 ];

@@ -144,6 +144,12 @@ impl Lake {
         Some(serde_json::from_slice(&bytes).expect("a commit is whole as soon as it stands"))
     }
 
+    /// Puts a commit where it belongs, as only tidegate should.
+    pub(crate) async fn write_commit(&self, sequence: u64, bytes: Vec<u8>) {
+        let key = Key::from(format!("_tidegate/{}/manifest/{sequence:08}.json", self.target));
+        self.store.put(&key, bytes.into()).await.expect("it can be written");
+    }
+
     /// What is at `key`, if anything is.
     async fn find(&self, key: &Key) -> Option<GetResult> {
         match self.store.get(key).await {

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use lab::{Cluster, Options};
+use serde_json::{Value, json};
+
 use crate::support::Ledger;
 
 #[tokio::test]
@@ -71,5 +74,64 @@ async fn a_state_that_is_none_changes_nothing() {
         assert!(!ran.stderr.contains("panicked"), "{}", ran.stderr);
     }
     assert_eq!(ledger.lake.commits().await.len(), 1);
+    ledger.recovers().await;
+}
+
+/// Exports the state, lets `change` what its cursor says, and imports it.
+fn import(ledger: &Ledger, change: impl FnOnce(&mut Value)) {
+    let mut state = ledger.project.run(&["state", "export"]).exits(0).json();
+    change(&mut state["states"][0]["state"]["source"]["value"]["cursor"]);
+    fs::write(ledger.project.path("state.json"), state.to_string()).expect("the folder is ours");
+    ledger.project.run(&["state", "import", "--from", "state.json", "--yes"]).exits(0);
+}
+
+#[tokio::test]
+async fn a_state_of_a_later_time_is_refused() {
+    let mut ledger = Ledger::incremental(20).await;
+    ledger.project.sync();
+    ledger.add(5).await;
+    let mut settled = Value::Null;
+    import(&ledger, |cursor| {
+        settled = cursor["settled"].take();
+        cursor["settled"] = json!(settled.as_i64().expect("a time") + 86_400_000_000);
+    });
+    let ran = ledger.project.run(&["sync"]).exits(78);
+    ran.says("the server's clock shows").says("at the last sync it was past");
+    assert_eq!(ledger.lake.ids().await.len(), 20);
+    import(&ledger, |cursor| cursor["settled"] = settled);
+    ledger.recovers().await;
+}
+
+#[tokio::test]
+async fn a_state_with_transactions_that_the_server_has_not_begun_loses_no_row() {
+    let mut ledger = Ledger::incremental(20).await;
+    ledger.project.sync();
+    ledger.add(5).await;
+    import(&ledger, |cursor| {
+        for end in ["xmin", "xmax"] {
+            cursor["seen"][end] = json!(cursor["seen"][end].as_u64().expect("a number") + 1_000_000);
+        }
+    });
+    let ran = ledger.project.run(&["sync"]).exits(0);
+    ran.says("numbers of transactions do not go on from those of the last sync");
+    let ids = ledger.lake.ids().await;
+    assert!((1..=25).all(|id| ids.contains(&id)), "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_state_of_another_database_or_cluster_is_told() {
+    let mut ledger = Ledger::incremental(20).await;
+    ledger.project.sync();
+    let url = ledger.database.url();
+    let cluster = Cluster::start(Options::default());
+    for (other, what) in
+        [(Cluster::shared(), "the database was created anew"), (&cluster, "the server is another cluster")]
+    {
+        let other = Ledger::of(other, 30, Ledger::incremental_stream(), None).await;
+        ledger.project.configuration()["sources"]["db"]["url"] = json!(other.database.url());
+        ledger.project.run(&["sync"]).exits(78).says(what).says("on_replaced");
+        assert_eq!(ledger.lake.ids().await.len(), 20);
+    }
+    ledger.project.configuration()["sources"]["db"]["url"] = json!(url);
     ledger.recovers().await;
 }

@@ -136,8 +136,8 @@ mod tests {
     fn commit(truth: &Truth, versions: &[i64], replaced: &[i64]) {
         let work =
             Work { written: versions.iter().copied().map(written).collect(), replaced: replaced.to_vec() };
-        truth.ask(&work);
-        truth.acknowledge(&work);
+        let number = truth.ask(&work);
+        truth.acknowledge(number, &work);
     }
 
     fn counts(account: &Account) -> [usize; 3] {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 
 use super::follow::Follow;
+use super::restart::Restarts;
 use crate::cli::run::Ran;
 use crate::support::{Project, Running};
 
@@ -54,6 +55,10 @@ pub(super) struct Tally {
     pub(super) conflicts: u64,
     /// Ended with 130 after a signal.
     pub(super) stopped: u64,
+    /// Succeeded although the server went away under them.
+    pub(super) outlasted: u64,
+    /// Ended with 75 as it did.
+    pub(super) given_up: u64,
 }
 
 impl Tally {
@@ -63,6 +68,7 @@ impl Tally {
             && self.undone >= floor.undone
             && self.twins >= floor.twins
             && self.stopped >= floor.stopped
+            && self.outlasted + self.given_up >= floor.outlasted + floor.given_up
     }
 }
 
@@ -78,6 +84,7 @@ pub(super) struct Chaos {
     pub(super) follows: Vec<Follow>,
     pub(super) tally: Tally,
     project: Project,
+    restarts: Restarts,
     random: fastrand::Rng,
     deck: Vec<Fate>,
     /// How long a sync takes that nobody disturbs.
@@ -85,9 +92,14 @@ pub(super) struct Chaos {
 }
 
 impl Chaos {
-    pub(super) fn new(project: Project, follows: Vec<Follow>, random: fastrand::Rng) -> Self {
+    pub(super) fn new(
+        project: Project,
+        follows: Vec<Follow>,
+        restarts: Restarts,
+        random: fastrand::Rng,
+    ) -> Self {
         let usual = Duration::from_secs(1);
-        Self { follows, tally: Tally::default(), project, random, deck: Vec::new(), usual }
+        Self { follows, tally: Tally::default(), project, restarts, random, deck: Vec::new(), usual }
     }
 
     /// Syncs for so long, and until each thing has happened as often as `floor` says. Runs on a thread of
@@ -108,12 +120,18 @@ impl Chaos {
         }
     }
 
-    /// Lets one sync run alone, which must succeed.
+    /// Lets one sync run alone, which must succeed unless the server goes away.
     pub(super) fn sync(&mut self, runtime: &Handle) {
         let ended = wait(Instant::now(), self.start());
-        assert_eq!(ended.ran.code, 0, "{}\n{}", ended.ran.stdout, ended.ran.stderr);
-        self.usual = (self.usual * 3 + (ended.end - ended.begin)) / 4;
+        if !self.is_disturbed(&ended) {
+            self.usual = (self.usual * 3 + (ended.end - ended.begin)) / 4;
+        }
         self.judge(&[ended], Fate::Alone, runtime);
+    }
+
+    /// Whether the server was away while it ran.
+    fn is_disturbed(&self, ended: &Ended) -> bool {
+        self.restarts.any_within(ended.begin, ended.end)
     }
 
     /// What was committed is there as its receipts say.
@@ -206,10 +224,11 @@ impl Chaos {
                 follow.read().await;
             }
         });
-        for Ended { ran, begin, end } in ended {
+        for one in ended {
+            let (Ended { ran, begin, end }, is_disturbed) = (one, self.is_disturbed(one));
             let is_expected = match ran.code {
                 0 => true,
-                75 => matches!(fate, Fate::Twin | Fate::KilledTwin),
+                75 => matches!(fate, Fate::Twin | Fate::KilledTwin) || is_disturbed,
                 // A process that is told to stop before it listens is ended by the system.
                 130 | -1 => fate == Fate::Stopped,
                 _ => false,
@@ -217,11 +236,13 @@ impl Chaos {
             assert!(is_expected, "{fate:?}: {}\n{}\n{}", ran.code, ran.stdout, ran.stderr);
             self.tally.succeeded += u64::from(ran.code == 0);
             self.tally.stopped += u64::from(ran.code == 130);
+            self.tally.outlasted += u64::from(ran.code == 0 && is_disturbed);
+            self.tally.given_up += u64::from(ran.code == 75 && is_disturbed);
             if ran.code != -1 {
-                self.hear(&ran.json(), *begin, *end);
+                self.hear(&ran.json(), *begin, *end, is_disturbed);
             }
         }
-        if fate == Fate::Twin {
+        if fate == Fate::Twin && !ended.iter().any(|ended| self.is_disturbed(ended)) {
             self.expect_winners(ended);
         }
         // Nobody was killed who could have left something to the next.
@@ -243,12 +264,14 @@ impl Chaos {
     }
 
     /// What a process says about each stream.
-    fn hear(&mut self, report: &Value, begin: Instant, end: Instant) {
+    fn hear(&mut self, report: &Value, begin: Instant, end: Instant, is_disturbed: bool) {
         for follow in &mut self.follows {
             let Some(told) = stream(report, follow.stream.name) else { continue };
             match told["outcome"].as_str() {
                 Some("succeeded") => follow.succeed(told, begin, end),
                 Some("interrupted") => {}
+                _ if is_disturbed
+                    && ["transient", "stale"].iter().any(|kind| told["error"]["kind"] == *kind) => {}
                 _ => {
                     assert_eq!(told["error"]["kind"], "conflict", "{told:#}");
                     assert_eq!(told["rows_written"], 0, "{told:#}");

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use lab::Database;
-use tokio_postgres::Client;
 
 use super::account::{Account, Promise};
+use super::session::{Cut, Lost, Session};
 use super::stamp::Stamp;
-use super::statement::{Statement, run};
+use super::statement::Statement;
 use super::table::Table;
 use super::truth::{Truth, Work};
 
@@ -60,11 +60,14 @@ impl Reader {
         truth: Arc<Truth>,
         over: Arc<AtomicBool>,
     ) -> (Self, Account) {
-        let client = database.client().await;
+        let mut session = Session::open(&database).await;
         let mut account = Account::new(self.table, &truth);
         for sequence in 1.. {
             let (is_last, begin) = (over.load(Ordering::Relaxed), Instant::now());
-            let versions = self.look(&client).await;
+            let Ok(versions) = self.look(&session).await else {
+                session.renew().await;
+                continue;
+            };
             account.take(sequence, begin, versions);
             if is_last {
                 break;
@@ -75,20 +78,20 @@ impl Reader {
         (self, account)
     }
 
-    async fn look(&self, client: &Client) -> Vec<i64> {
+    async fn look(&self, session: &Session) -> Cut<Vec<i64>> {
         let (table, last) = (self.table.name(), self.last.load(Ordering::Relaxed));
         let micros = |of: &str| format!("(extract(epoch FROM {of}) * 1000000)::bigint");
         let stamp = |micros: i64| format!("timestamptz 'epoch' + {micros} * interval '1 microsecond'");
         let mut from = format!("FROM {table} WHERE updated_at > {} AND updated_at < 'infinity'", stamp(last));
         if self.habit == Habit::UpToMax {
             let greatest = format!("SELECT NULL, NULL, {} {from}", micros("max(updated_at)"));
-            let Some(greatest) = run(client, &greatest).await[0][2] else { return Vec::new() };
+            let Some(greatest) = session.run(&greatest).await?[0][2] else { return Ok(Vec::new()) };
             let _ = write!(from, " AND updated_at <= {}", stamp(greatest));
         }
-        let rows = run(client, &format!("SELECT version, NULL, {} {from}", micros("updated_at"))).await;
+        let rows = session.run(&format!("SELECT version, NULL, {} {from}", micros("updated_at"))).await?;
         let greatest = rows.iter().filter_map(|[_, _, position]| *position).max();
         self.last.fetch_max(greatest.unwrap_or(last), Ordering::Relaxed);
-        rows.into_iter().filter_map(|[version, ..]| version).collect()
+        Ok(rows.into_iter().filter_map(|[version, ..]| version).collect())
     }
 }
 
@@ -101,42 +104,56 @@ pub(super) async fn straggle(
     over: Arc<AtomicBool>,
     readers: Vec<Arc<AtomicI64>>,
 ) -> u64 {
-    let (late, early) = (database.client().await, database.client().await);
+    let mut sessions = [Session::open(&database).await, Session::open(&database).await];
     let (mut version, mut times) = (FIRST_VERSION, 0);
-    let mut insert = |table| {
-        version += 1;
-        Statement::insert(table, version, 1, Stamp::Clock)
-    };
-    let is_over = || over.load(Ordering::Relaxed);
-    while !is_over() {
-        run(&late, "BEGIN").await;
-        let mut held_back = Work::default();
-        for table in [Table::Event, Table::Item] {
-            insert(table).run(&late, &mut held_back).await;
+    while !over.load(Ordering::Relaxed) {
+        let is_over = || over.load(Ordering::Relaxed);
+        match straggle_once(&mut sessions, &mut version, &truth, is_over, &readers).await {
+            Ok(has_straggled) => times += u64::from(has_straggled),
+            Err(Lost) => {
+                for session in &mut sessions {
+                    session.renew().await;
+                }
+            }
         }
-        // A stamp that is later, in µs, whatever the clock of the machine counts in.
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        run(&early, "BEGIN").await;
-        let mut ahead = Work::default();
-        for table in [Table::Event, Table::Item] {
-            insert(table).run(&early, &mut ahead).await;
-        }
-        commit(&early, &truth, &ahead).await;
-        let stamp = held_back.written.iter().filter_map(|written| written.position).max();
-        let stamp = stamp.expect("both have a stamp");
-        let have_passed = || readers.iter().all(|last| last.load(Ordering::Relaxed) > stamp);
-        while !have_passed() && !is_over() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        times += u64::from(have_passed());
-        commit(&late, &truth, &held_back).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
     }
     times
 }
 
-async fn commit(client: &Client, truth: &Truth, work: &Work) {
-    truth.ask(work);
-    run(client, "COMMIT").await;
-    truth.acknowledge(work);
+/// Whether all readers have passed by before the late transaction was committed.
+async fn straggle_once(
+    [late, early]: &mut [Session; 2],
+    version: &mut i64,
+    truth: &Truth,
+    is_over: impl Fn() -> bool,
+    readers: &[Arc<AtomicI64>],
+) -> Cut<bool> {
+    let mut insert = |table| {
+        *version += 1;
+        Statement::insert(table, *version, 1, Stamp::Clock)
+    };
+    late.run("BEGIN").await?;
+    let mut held_back = Work::default();
+    for table in [Table::Event, Table::Item] {
+        insert(table).run(late, &mut held_back).await?;
+    }
+    // A stamp that is later, in µs, whatever the clock of the machine counts in.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    early.run("BEGIN").await?;
+    let mut ahead = Work::default();
+    for table in [Table::Event, Table::Item] {
+        insert(table).run(early, &mut ahead).await?;
+    }
+    if !early.commit(truth, &ahead, *version).await? {
+        return Err(Lost);
+    }
+    let stamp = held_back.written.iter().filter_map(|written| written.position).max();
+    let stamp = stamp.expect("both have a stamp");
+    let have_passed = || readers.iter().all(|last| last.load(Ordering::Relaxed) > stamp);
+    while !have_passed() && !is_over() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let have_passed = have_passed();
+    Ok(late.commit(truth, &held_back, *version - 1).await? && have_passed)
 }

@@ -1,7 +1,8 @@
 //! The promise, put to torture: after every sync the committed output holds every row version that was
 //! visible in its snapshot, none twice, through any number of crashes and of syncs at once.
 //!
-//! Writers do to a real PostgreSQL what loses rows elsewhere ([`writer`]). All the while the real binary
+//! Writers do to a real PostgreSQL what loses rows elsewhere ([`writer`]), and it is restarted and crashes
+//! under them ([`restart`]). All the while the real binary
 //! syncs to a directory and to a bucket, and is killed, started twice and told to stop ([`chaos`]). What
 //! was committed when is known from those who wrote it ([`truth`]); what came out is read from the
 //! commits and from the files ([`follow`]). Both are compared after each sync that succeeds, and in the
@@ -36,6 +37,8 @@ mod control;
 mod follow;
 mod housekeeper;
 mod others;
+mod restart;
+mod session;
 mod settings;
 mod stamp;
 mod statement;
@@ -59,6 +62,8 @@ use crate::support::{Lake, Project, differences};
 use chaos::{Chaos, Tally};
 use follow::Follow;
 use others::Others;
+use restart::Restarts;
+use session::Session;
 use settings::Settings;
 use stamp::Stamp;
 use statement::Statement;
@@ -66,9 +71,26 @@ use table::{SHARED_ROWS, Stream, TO_BUCKET, TO_DIRECTORY, Table};
 use truth::{Truth, Version, Work};
 
 /// Less would prove little, however long it took.
-const DIRECTORY_FLOOR: Tally =
-    Tally { succeeded: 20, killed: 8, undone: 2, twins: 5, conflicts: 0, stopped: 2 };
-const BUCKET_FLOOR: Tally = Tally { succeeded: 10, killed: 4, undone: 1, twins: 2, conflicts: 0, stopped: 1 };
+const DIRECTORY_FLOOR: Tally = Tally {
+    succeeded: 20,
+    killed: 8,
+    undone: 2,
+    twins: 5,
+    conflicts: 0,
+    stopped: 2,
+    outlasted: 1,
+    given_up: 0,
+};
+const BUCKET_FLOOR: Tally = Tally {
+    succeeded: 10,
+    killed: 4,
+    undone: 1,
+    twins: 2,
+    conflicts: 0,
+    stopped: 1,
+    outlasted: 1,
+    given_up: 0,
+};
 
 /// All that the parts share. What is left running ends with it.
 struct Torture {
@@ -76,7 +98,8 @@ struct Torture {
     database: Arc<Database>,
     truth: Arc<Truth>,
     over: Arc<AtomicBool>,
-    _cluster: Cluster,
+    restarts: Restarts,
+    cluster: Arc<Cluster>,
 }
 
 impl Drop for Torture {
@@ -100,18 +123,18 @@ impl Torture {
     async fn new() -> Self {
         let settings = Settings::from_environment();
         // Transactions of other tests would hold back what is settled.
-        let cluster = Cluster::start(Options::default());
+        let cluster = Arc::new(Cluster::start(Options::default()));
         let database = Arc::new(cluster.database());
         table::create(&database).await;
-        let torture =
-            Self { settings, database, truth: Arc::default(), over: Arc::default(), _cluster: cluster };
+        let (truth, over, restarts) = (Arc::default(), Arc::default(), Restarts::default());
+        let torture = Self { settings, database, truth, over, restarts, cluster };
         let shared = Statement::insert(Table::Item, 1, SHARED_ROWS, Stamp::Begin);
-        let (client, mut work) = (torture.database.client().await, Work::default());
+        let (session, mut work) = (Session::open(&torture.database).await, Work::default());
         shared.foretell(&mut work);
-        torture.truth.ask(&work);
+        let number = torture.truth.ask(&work);
         let mut work = Work::default();
-        shared.run(&client, &mut work).await;
-        torture.truth.acknowledge(&work);
+        shared.run(&session, &mut work).await.expect("nobody restarts the server yet");
+        torture.truth.acknowledge(number, &work);
         torture
     }
 
@@ -127,7 +150,7 @@ impl Torture {
         let project = self.project("", &TO_DIRECTORY);
         let lake = |stream: Stream| Lake::in_directory(&project.path("lake"), stream.name);
         let follows = TO_DIRECTORY.map(|stream| Follow::new(stream, lake(stream), &self.truth)).into();
-        Chaos::new(project, follows, self.settings.random(101))
+        Chaos::new(project, follows, self.restarts.clone(), self.settings.random(101))
     }
 
     fn to_bucket(&self) -> Chaos {
@@ -135,7 +158,7 @@ impl Torture {
         let project = self.project("GRANT pg_read_all_stats TO {role}", &TO_BUCKET).in_bucket(&bucket);
         let lake = |stream: Stream| Lake::in_bucket(&bucket, stream.name);
         let follows = TO_BUCKET.map(|stream| Follow::new(stream, lake(stream), &self.truth)).into();
-        Chaos::new(project, follows, self.settings.random(102))
+        Chaos::new(project, follows, self.restarts.clone(), self.settings.random(102))
     }
 
     fn unleash(&self, mut chaos: Chaos, floor: Tally) -> JoinHandle<Chaos> {

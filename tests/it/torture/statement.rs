@@ -1,7 +1,6 @@
 //! One statement that writes, and what it says it has done.
 
-use tokio_postgres::{Client, SimpleQueryMessage};
-
+use super::session::{Cut, Session, Told};
 use super::stamp::Stamp;
 use super::table::Table;
 use super::truth::{Work, Written};
@@ -15,9 +14,6 @@ pub(super) struct Statement {
     first: i64,
     count: i64,
 }
-
-/// A row of an answer: new version, version that was replaced, position of the new.
-type Told = [Option<i64>; 3];
 
 impl Statement {
     /// Rows with the versions that follow `first`. In `item` the version is the row's number too.
@@ -69,13 +65,24 @@ impl Statement {
         &self.sql
     }
 
-    pub(super) async fn run(&self, client: &Client, work: &mut Work) {
-        let answer = run(client, &self.sql).await;
+    pub(super) async fn run(&self, session: &Session, work: &mut Work) -> Cut<()> {
+        let answer = session.run(&self.sql).await?;
         assert!(!answer.is_empty(), "no row: {}", self.sql);
         self.learn(&answer, work);
+        Ok(())
     }
 
-    /// Adds what of the answer is about this statement.
+    /// Asks for what it has inserted.
+    pub(super) fn look(&self) -> String {
+        let (table, position, last) = (self.table.name(), self.table.position(), self.first + self.count - 1);
+        format!(
+            "SELECT version, NULL, {position} FROM {table} WHERE version BETWEEN {} AND {last}",
+            self.first
+        )
+    }
+
+    /// Adds what of the answer is about this statement: the new version, the one that was replaced, and
+    /// the position of the new.
     pub(super) fn learn(&self, answer: &[Told], work: &mut Work) {
         for [new, old, position] in answer {
             let is_own = new.is_none_or(|new| (self.first..self.first + self.count).contains(&new));
@@ -95,17 +102,4 @@ impl Statement {
     fn written(&self, version: i64, position: Option<i64>) -> Written {
         Written { version, table: self.table, stamp: self.stamp, position }
     }
-}
-
-/// Runs what must succeed; returns the rows that hold three numbers.
-pub(super) async fn run(client: &Client, sql: &str) -> Vec<Told> {
-    let answer = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
-    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("{sql}: {text} is no number"));
-    let told = |message: SimpleQueryMessage| match message {
-        SimpleQueryMessage::Row(row) if row.len() == 3 => {
-            Some([0, 1, 2].map(|column| row.get(column).map(number)))
-        }
-        _ => None,
-    };
-    answer.into_iter().filter_map(told).collect()
 }

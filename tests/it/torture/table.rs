@@ -122,7 +122,8 @@ impl Table {
 pub(super) async fn create(database: &Database) {
     database
         .execute(
-            "CREATE TABLE item (id bigint PRIMARY KEY, version bigint NOT NULL, previous bigint, \
+            "CREATE TABLE mark (id bigint PRIMARY KEY); \
+             CREATE TABLE item (id bigint PRIMARY KEY, version bigint NOT NULL, previous bigint, \
                  updated_at timestamptz, note text DEFAULT repeat('n', 40)); \
              CREATE INDEX ON item (updated_at); \
              CREATE VIEW item_view AS SELECT id, version, updated_at FROM item; \

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::stamp::Stamp;
@@ -44,6 +45,8 @@ impl Work {
 /// When a commit happened: between these two moments.
 #[derive(Clone, Copy, Debug)]
 struct Commit {
+    /// Of all that were asked for.
+    number: u64,
     asked: Instant,
     /// None until the server has said so.
     acknowledged: Option<Instant>,
@@ -80,12 +83,14 @@ impl Version {
 #[derive(Default)]
 pub(super) struct Truth {
     versions: Mutex<BTreeMap<i64, Version>>,
+    asked: AtomicU64,
 }
 
 impl Truth {
-    /// A transaction is about to be committed: from now on its versions may be seen.
-    pub(super) fn ask(&self, work: &Work) {
-        let commit = Commit { asked: Instant::now(), acknowledged: None };
+    /// A transaction is about to be committed: from now on its versions may be seen. Returns its number.
+    pub(super) fn ask(&self, work: &Work) -> u64 {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let commit = Commit { number, asked: Instant::now(), acknowledged: None };
         let mut versions = self.versions.lock().expect("nobody panics with the lock held");
         for written in &work.written {
             let version = Version { written: written.clone(), made: commit, gone: None };
@@ -94,13 +99,26 @@ impl Truth {
         }
         for replaced in &work.replaced {
             let version = versions.get_mut(replaced).expect("a version that is replaced was committed");
-            assert!(version.gone.is_none(), "replaced twice, by the test's account: {version:?}");
+            // Who finds a version current that another one has asked to replace knows before him that a
+            // crash has undone it.
+            let is_current = version.gone.is_none_or(|gone| gone.acknowledged.is_none());
+            assert!(is_current, "replaced twice, by the test's account: {version:?}");
             version.gone = Some(commit);
+        }
+        number
+    }
+
+    /// It is known by now whether it stands.
+    pub(super) fn settle(&self, number: u64, work: &Work, stands: bool) {
+        if stands {
+            self.acknowledge(number, work);
+        } else {
+            self.revoke(number, work);
         }
     }
 
     /// The server has said that it is committed.
-    pub(super) fn acknowledge(&self, work: &Work) {
+    pub(super) fn acknowledge(&self, number: u64, work: &Work) {
         let now = Some(Instant::now());
         let mut versions = self.versions.lock().expect("nobody panics with the lock held");
         for written in &work.written {
@@ -110,7 +128,26 @@ impl Truth {
         }
         for replaced in &work.replaced {
             let gone = &mut versions.get_mut(replaced).expect("it was asked for").gone;
-            gone.as_mut().expect("it was asked for").acknowledged = now;
+            let gone = gone.as_mut().expect("it was asked for");
+            assert_eq!(gone.number, number, "{replaced} was replaced by two");
+            gone.acknowledged = now;
+        }
+    }
+
+    /// A crash of the server has undone it, or come before it.
+    pub(super) fn revoke(&self, number: u64, work: &Work) {
+        let mut versions = self.versions.lock().expect("nobody panics with the lock held");
+        for written in &work.written {
+            versions.remove(&written.version);
+        }
+        for replaced in &work.replaced {
+            // It may be gone by now with the transaction that wrote it, or be replaced by another one.
+            let version = versions.get_mut(replaced);
+            if let Some(version) =
+                version.filter(|version| version.gone.is_some_and(|gone| gone.number == number))
+            {
+                version.gone = None;
+            }
         }
     }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use lab::Database;
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
 
+use super::session::{Cut, Lost, Session, set};
 use super::stamp::Stamp;
-use super::statement::{Statement, run};
+use super::statement::Statement;
 use super::table::{SHARED_ROWS, Table};
 use super::truth::{Truth, Work};
 
@@ -33,13 +33,18 @@ pub(super) struct Deeds {
     /// Transactions that waited before they wrote.
     pub(super) idle: u64,
     pub(super) long: u64,
+    /// Commits that did not wait for the disk.
+    pub(super) early: u64,
+    /// Transactions that ended with their connection.
+    pub(super) cut: u64,
 }
 
 impl Deeds {
     /// Everything, as numbers.
-    fn all(&mut self) -> [&mut u64; 7] {
-        let Self { committed, rolled_back, prepared, savepoints_undone, chained, idle, long } = self;
-        [committed, rolled_back, prepared, savepoints_undone, chained, idle, long]
+    fn all(&mut self) -> [&mut u64; 9] {
+        let Self { committed, rolled_back, prepared, savepoints_undone, chained, idle, long, early, cut } =
+            self;
+        [committed, rolled_back, prepared, savepoints_undone, chained, idle, long, early, cut]
     }
 
     pub(super) fn add(&mut self, mut other: Self) {
@@ -57,15 +62,15 @@ impl Deeds {
 pub(super) struct Writer {
     number: i64,
     random: fastrand::Rng,
-    client: Client,
-    /// Ends what was prepared.
-    resolver: Arc<Client>,
+    session: Session,
+    database: Arc<Database>,
     prepared: JoinSet<()>,
     truth: Arc<Truth>,
     over: Arc<AtomicBool>,
     /// Its own rows of `item`, as they are committed.
     rows: BTreeSet<i64>,
     last: i64,
+    marks: i64,
     deeds: Deeds,
 }
 
@@ -80,6 +85,7 @@ struct Transaction {
 
 enum Ending {
     Commit,
+    CommitEarly,
     RollBack,
     Prepare,
 }
@@ -88,20 +94,21 @@ impl Writer {
     pub(super) async fn new(
         number: i64,
         random: fastrand::Rng,
-        database: &Database,
+        database: &Arc<Database>,
         truth: &Arc<Truth>,
         over: &Arc<AtomicBool>,
     ) -> Self {
         Self {
             number,
             random,
-            client: database.client().await,
-            resolver: Arc::new(database.client().await),
+            session: Session::open(database).await,
+            database: Arc::clone(database),
             prepared: JoinSet::new(),
             truth: Arc::clone(truth),
             over: Arc::clone(over),
             rows: BTreeSet::new(),
             last: 0,
+            marks: 0,
             deeds: Deeds::default(),
         }
     }
@@ -109,10 +116,10 @@ impl Writer {
     /// Writes until it is over, and until all that it has prepared has ended.
     pub(super) async fn write(mut self) -> Deeds {
         while !self.over.load(Ordering::Relaxed) {
-            if self.random.u8(..100) < 3 {
-                self.chain().await;
-            } else {
-                self.transact().await;
+            let ended = if self.random.u8(..100) < 3 { self.chain().await } else { self.transact().await };
+            if let Err(Lost) = ended {
+                self.deeds.cut += 1;
+                self.session.renew().await;
             }
             let pause = Duration::from_millis(self.random.u64(5..60));
             tokio::time::sleep(pause).await;
@@ -123,11 +130,11 @@ impl Writer {
         self.deeds
     }
 
-    async fn send(&self, sql: &str) {
-        run(&self.client, sql).await;
+    async fn send(&self, sql: &str) -> Cut<()> {
+        self.session.run(sql).await.map(drop)
     }
 
-    async fn transact(&mut self) {
+    async fn transact(&mut self) -> Cut<()> {
         let length = Duration::from_millis(match self.random.u8(..100) {
             0..80 => self.random.u64(0..40),
             80..94 => self.random.u64(40..500),
@@ -144,45 +151,47 @@ impl Writer {
         let ending = match self.random.u8(..100) {
             0..12 => Ending::RollBack,
             12..20 => Ending::Prepare,
+            20..30 => Ending::CommitEarly,
             _ => Ending::Commit,
         };
-        self.send("BEGIN").await;
+        self.send("BEGIN").await?;
         tokio::time::sleep(idle).await;
         let mut transaction = Transaction { rows: self.rows.clone(), ..Transaction::default() };
         let statements = self.random.u32(1..6);
         for _ in 0..statements {
-            self.step(&mut transaction).await;
+            self.step(&mut transaction).await?;
             tokio::time::sleep(busy / (statements + 1)).await;
         }
         // Last, and never in what is prepared: nobody waits for a row while he holds one.
         if !matches!(ending, Ending::Prepare) && self.random.u8(..100) < 15 {
-            self.change_shared(&mut transaction).await;
+            self.change_shared(&mut transaction).await?;
             tokio::time::sleep(busy / (statements + 1)).await;
         }
-        self.end(transaction, ending).await;
+        self.end(transaction, ending).await
     }
 
     /// One statement, or some in a savepoint that may be undone.
-    async fn step(&mut self, transaction: &mut Transaction) {
+    async fn step(&mut self, transaction: &mut Transaction) -> Cut<()> {
         if self.random.u8(..100) >= 35 {
             return self.change(transaction).await;
         }
-        self.send("SAVEPOINT s").await;
+        self.send("SAVEPOINT s").await?;
         let before = transaction.clone();
         for _ in 0..self.random.u32(1..3) {
-            self.change(transaction).await;
+            self.change(transaction).await?;
         }
         if self.random.u8(..100) < 30 {
-            self.send("ROLLBACK TO s").await;
+            self.send("ROLLBACK TO s").await?;
             self.deeds.savepoints_undone += 1;
             *transaction = before;
         } else if self.random.bool() {
-            self.send("RELEASE s").await;
+            self.send("RELEASE s").await?;
         }
+        Ok(())
     }
 
     /// Inserts, updates or deletes something of its own.
-    async fn change(&mut self, transaction: &mut Transaction) {
+    async fn change(&mut self, transaction: &mut Transaction) -> Cut<()> {
         let stamp = Stamp::draw(&mut self.random);
         let statement = match self.random.u8(..100) {
             0..45 => {
@@ -221,81 +230,118 @@ impl Writer {
                 Statement::insert(table, self.next(rows), rows, stamp)
             }
         };
-        statement.run(&self.client, &mut transaction.work).await;
+        statement.run(&self.session, &mut transaction.work).await
     }
 
     /// Updates a row that others update too.
-    async fn change_shared(&mut self, transaction: &mut Transaction) {
+    async fn change_shared(&mut self, transaction: &mut Transaction) -> Cut<()> {
         let row = self.random.i64(1..=SHARED_ROWS);
         let stamp = Stamp::draw(&mut self.random);
         let statement = Statement::update(row, self.next(1), stamp);
-        statement.run(&self.client, &mut transaction.work).await;
+        statement.run(&self.session, &mut transaction.work).await
     }
 
-    async fn end(&mut self, transaction: Transaction, ending: Ending) {
-        match ending {
-            Ending::Commit => {
-                self.truth.ask(&transaction.work);
-                self.send("COMMIT").await;
-                self.truth.acknowledge(&transaction.work);
-                self.rows = transaction.rows;
-                self.deeds.committed += 1;
+    async fn end(&mut self, transaction: Transaction, ending: Ending) -> Cut<()> {
+        let mark = self.mark();
+        let stands = match ending {
+            Ending::Commit => self.session.commit(&self.truth, &transaction.work, mark).await?,
+            Ending::CommitEarly => {
+                self.deeds.early += 1;
+                self.session.commit_early(&self.truth, &transaction.work, mark).await?
             }
             Ending::RollBack => {
-                self.send("ROLLBACK").await;
+                self.send("ROLLBACK").await?;
                 self.deeds.rolled_back += 1;
+                return Ok(());
             }
-            Ending::Prepare => self.prepare(transaction).await,
+            Ending::Prepare => return self.prepare(transaction).await,
+        };
+        if stands {
+            self.rows = transaction.rows;
+            self.deeds.committed += 1;
         }
+        Ok(())
     }
 
     /// Leaves the transaction to somebody who ends it some time later.
-    async fn prepare(&mut self, transaction: Transaction) {
+    async fn prepare(&mut self, transaction: Transaction) -> Cut<()> {
         while self.prepared.len() >= PREPARED {
             let ended = self.prepared.join_next().await;
             ended.expect("there are some").expect("what was prepared can be ended");
         }
+        let name = format!("{}-{}", self.number, self.deeds.prepared + 1);
+        if let Err(Lost) = self.send(&format!("PREPARE TRANSACTION '{name}'")).await {
+            self.session.renew().await;
+            if !is_prepared(&mut self.session, &name).await {
+                return Err(Lost);
+            }
+        }
         self.deeds.prepared += 1;
-        let name = format!("{}-{}", self.number, self.deeds.prepared);
-        self.send(&format!("PREPARE TRANSACTION '{name}'")).await;
         // They are locked until then, and stay as they will be.
         self.rows.retain(|row| !transaction.touched.contains(row));
         let (is_undone, delay) = (self.random.u8(..100) < 20, self.random.u64(0..1500));
-        let (truth, resolver, work) = (Arc::clone(&self.truth), Arc::clone(&self.resolver), transaction.work);
+        let (truth, database, work) = (Arc::clone(&self.truth), Arc::clone(&self.database), transaction.work);
         self.prepared.spawn(async move {
             tokio::time::sleep(Duration::from_millis(delay)).await;
+            let mut session = Session::open(&database).await;
             if is_undone {
-                run(&resolver, &format!("ROLLBACK PREPARED '{name}'")).await;
+                resolve(&mut session, "ROLLBACK", &name).await;
                 return;
             }
-            truth.ask(&work);
-            run(&resolver, &format!("COMMIT PREPARED '{name}'")).await;
-            truth.acknowledge(&work);
+            let number = truth.ask(&work);
+            resolve(&mut session, "COMMIT", &name).await;
+            truth.acknowledge(number, &work);
         });
+        Ok(())
     }
 
     /// Two transactions in one message: to the server, the second has begun when the message arrived.
-    async fn chain(&mut self) {
-        let first = Statement::insert(Table::Item, self.next(1), 1, Stamp::Begin);
-        let second = Statement::insert(Table::Event, self.next(2), 2, Stamp::Begin);
+    async fn chain(&mut self) -> Cut<()> {
+        let statements = [
+            Statement::insert(Table::Item, self.next(1), 1, Stamp::Begin),
+            Statement::insert(Table::Event, self.next(2), 2, Stamp::Begin),
+        ];
+        let marks = [self.mark(), self.mark()];
         let message = format!(
-            "BEGIN; {}; SELECT pg_sleep({}); COMMIT; BEGIN; {}; COMMIT",
-            first.sql(),
+            "BEGIN; {}; {}; SELECT pg_sleep({}); COMMIT; BEGIN; {}; {}; COMMIT",
+            statements[0].sql(),
+            set(marks[0]),
             self.random.f64() / 4.0,
-            second.sql()
+            statements[1].sql(),
+            set(marks[1]),
         );
         // Where their rows are in the answer is not known before it: they are asked for all the same.
-        let mut work = Work::default();
-        first.foretell(&mut work);
-        second.foretell(&mut work);
-        self.truth.ask(&work);
-        let answer = run(&self.client, &message).await;
-        let mut work = Work::default();
-        first.learn(&answer, &mut work);
-        second.learn(&answer, &mut work);
-        self.truth.acknowledge(&work);
+        let asked = statements.each_ref().map(|statement| {
+            let mut work = Work::default();
+            statement.foretell(&mut work);
+            (self.truth.ask(&work), work)
+        });
+        let answer = self.session.run(&message).await;
+        if answer.is_err() {
+            self.session.renew().await;
+        }
+        for ((statement, mark), (number, foretold)) in statements.iter().zip(marks).zip(asked) {
+            let told = match &answer {
+                Ok(told) => told.clone(),
+                Err(Lost) if self.session.stands(mark).await => self.session.insist(&statement.look()).await,
+                Err(Lost) => {
+                    self.truth.revoke(number, &foretold);
+                    continue;
+                }
+            };
+            let mut work = Work::default();
+            statement.learn(&told, &mut work);
+            self.truth.acknowledge(number, &work);
+            self.deeds.committed += 1;
+        }
         self.deeds.chained += 1;
-        self.deeds.committed += 2;
+        Ok(())
+    }
+
+    /// A mark that nobody else sets.
+    fn mark(&mut self) -> i64 {
+        self.marks += 1;
+        self.number * RANGE + self.marks
     }
 
     /// The first of so many numbers that nobody else gives.
@@ -304,4 +350,18 @@ impl Writer {
         self.last += count;
         first
     }
+}
+
+/// Ends a prepared transaction, which no restart ends.
+async fn resolve(session: &mut Session, how: &str, name: &str) {
+    while let Err(Lost) = session.run(&format!("{how} PREPARED '{name}'")).await {
+        session.renew().await;
+        if !is_prepared(session, name).await {
+            return;
+        }
+    }
+}
+
+async fn is_prepared(session: &mut Session, name: &str) -> bool {
+    session.finds(&format!("pg_prepared_xacts WHERE gid = '{name}'")).await
 }

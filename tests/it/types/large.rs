@@ -41,3 +41,46 @@ async fn a_text_of_a_hundred_megabytes_passes_a_budget_of_64_mib() {
     eprintln!("peak memory with a value of 95 MiB: {most} MiB");
     assert!(most < 64 + 4 * 96, "{most} MiB for a value of 95 MiB");
 }
+
+#[tokio::test]
+async fn bytes_json_and_arrays_of_many_megabytes_pass_a_budget_of_64_mib() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE TABLE huge (n int, b bytea, j jsonb, a int[]); \
+             ALTER TABLE huge ALTER b SET STORAGE external, ALTER j SET STORAGE external, ALTER a SET STORAGE external; \
+             INSERT INTO huge VALUES \
+             (1, (SELECT string_agg(sha256(i::text::bytea), '') FROM generate_series(1, 3125000) i), NULL, NULL), \
+             (2, NULL, (SELECT jsonb_agg(md5(i::text)) FROM generate_series(1, 1400000) i), NULL), \
+             (3, NULL, NULL, ARRAY(SELECT generate_series(1, 10000000))), (4, '', '{}', '{}')",
+        )
+        .await;
+    let sizes = "SELECT max(length(b)), max(length(j::text)), max(cardinality(a)) FROM huge";
+    let sizes = database.query(sizes).await;
+    let at_least = [100_000_000, 50_000_000, 10_000_000];
+    for (size, least) in sizes[0].iter().zip(at_least) {
+        let size: u64 = size.as_ref().and_then(|size| size.parse().ok()).expect("a size");
+        assert!(size >= least, "{sizes:?}");
+    }
+    let project =
+        Project::new(&database).connection("memory", "64MiB").stream(json!({ "name": "public.huge" }));
+    project.sync();
+    // Read back, and compared with what the server sends.
+    project.run(&["verify", "--source"]).exits(0);
+}
+
+#[tokio::test]
+async fn a_row_of_more_than_a_gigabyte_is_refused_by_its_size() {
+    let database = Cluster::shared().database();
+    database
+        .execute(
+            "CREATE VIEW vast AS SELECT 1 AS n, repeat('x', 550000000) AS a, repeat('y', 550000000) AS b",
+        )
+        .await;
+    let project = Project::new(&database).connection("retries", 0).stream(json!({ "name": "public.vast" }));
+    let document = project.sync_exits(65);
+    let error = &document["streams"][0]["error"];
+    assert_eq!(error["kind"], "data", "{document:#}");
+    assert!(error["hint"].as_str().is_some_and(|hint| hint.contains("over 1 GB")), "{document:#}");
+    assert_eq!(document["totals"]["rows_written"], 0, "{document:#}");
+}

@@ -49,6 +49,7 @@ pub(super) async fn write(store: &Store, layout: &Layout, manifest: &Manifest) {
 }
 
 async fn try_write(store: &Store, layout: &Layout, manifest: &Manifest) -> Result<()> {
+    protocol::point!("checkpoint.begun");
     let checkpoint = Checkpoint {
         format: FORMAT,
         target: layout.target.clone(),
@@ -58,7 +59,9 @@ async fn try_write(store: &Store, layout: &Layout, manifest: &Manifest) -> Resul
         written_by: WRITTEN_BY.to_owned(),
     };
     let (document, _) = seal(&checkpoint)?;
-    store.create(&layout.checkpoint(manifest.sequence), document).await.map(drop)
+    store.create(&layout.checkpoint(manifest.sequence), document).await?;
+    protocol::point!("checkpoint.created");
+    Ok(())
 }
 
 /// The files that readers see after the commit `head`, in the order of their commits.

@@ -63,6 +63,7 @@ pub(super) async fn hold(store: &Store, target: &Target, connection: &str, schem
         Ok(()) => {
             *claim = Claim::Held;
             target.run.hold();
+            protocol::point!("claim.held");
         }
         Err(error) if !error.kind().is_retryable() => {
             *claim = Claim::Refused(error.kind(), error.message().to_owned());
@@ -83,6 +84,7 @@ async fn ask(store: &Store, target: &Target, connection: &str, schema: &SchemaRe
             continue;
         }
         met = true;
+        protocol::point!("claim.met");
         match watch(store, target, &worker, &record).await? {
             Fate::Works => return Err(at_work(target, &record)),
             Fate::Stopped => {
@@ -97,6 +99,7 @@ async fn ask(store: &Store, target: &Target, connection: &str, schema: &SchemaRe
         }
     }
     if met {
+        protocol::point!("claim.passed");
         target.others.store(true, Ordering::Relaxed);
         let known = target.known().as_ref().map_or(0, Known::sequence);
         if head::last_sequence(store, &target.layout, known).await? > known {

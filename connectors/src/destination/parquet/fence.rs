@@ -38,5 +38,8 @@ pub(super) async fn raise(
         state,
         at: Utc::now(),
     };
-    commit::commit(store, target, &commit).await.map(drop)
+    protocol::point!("fence.begun");
+    commit::commit(store, target, &commit).await?;
+    protocol::point!("fence.raised");
+    Ok(())
 }

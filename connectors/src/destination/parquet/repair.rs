@@ -35,6 +35,7 @@ pub(super) async fn repair(
     if !apply {
         return Ok(Some(loss.repair));
     }
+    protocol::point!("repair.found");
     let mut manifest = next(&loss, at);
     let document = manifest.seal()?;
     match settle_creation(store, &target.layout, manifest.sequence, document).await? {
@@ -49,6 +50,7 @@ pub(super) async fn repair(
         }
         Fate::Refused(error) => return Err(error),
     }
+    protocol::point!("repair.created");
     let manifest = Arc::new(manifest);
     target.learn(Known { head: Some(Arc::clone(&manifest)), finished: false });
     forward::carry_out(store, &target.layout, &manifest, Freshness::Unknown).await?;

@@ -109,7 +109,9 @@ fn meaning(code: &str, message: &str) -> (ErrorKind, Option<&'static str>) {
         "25P03" => (Transient, Some("reading waited too long for the destination")),
         "25006" => (Unsupported, Some("what is read writes when it is read, and tidegate only reads")),
         "XX001" | "XX002" => (Data, Some("the server found its own data damaged")),
-        "XX000" if message.contains("memory alloc") => (Data, Some("the server can't send a row over 1 GB")),
+        "XX000" | "54000" if is_over_a_gigabyte(message) => {
+            (Data, Some("the server can't send a row over 1 GB: leave a column out, or cut it in a view"))
+        }
         // An old snapshot was removed to let vacuum proceed.
         "72000" => (Transient, None),
         _ => match code.get(..2).unwrap_or_default() {
@@ -123,6 +125,11 @@ fn meaning(code: &str, message: &str) -> (ErrorKind, Option<&'static str>) {
             _ => (Data, None),
         },
     }
+}
+
+/// What servers say of a row that does not fit into a message.
+fn is_over_a_gigabyte(message: &str) -> bool {
+    ["memory alloc", "out of memory", "string buffer"].iter().any(|words| message.contains(words))
 }
 
 #[cfg(test)]

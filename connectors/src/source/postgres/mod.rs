@@ -11,6 +11,7 @@ mod copy;
 #[doc(hidden)]
 pub mod decode;
 mod discover;
+mod durable;
 mod error;
 mod history;
 mod identifier;

@@ -11,6 +11,7 @@ use super::Postgres;
 use super::answer::{ask, ask_one, quote_literal, unexpected};
 use super::barrier::Server;
 use super::connect::Client;
+use super::durable;
 use super::layout::Layout;
 use super::partition::{Partition, Range, Table};
 use super::patchwork::{Origin, Own};
@@ -98,6 +99,7 @@ async fn alone(
         };
     }
     let own = shown(&turn, partition, origin).await?;
+    durable::settled(&turn, true).await?;
     let sight = rows(&mut turn, stream, partition, layout, out).await.map_err(passing)?;
     let xids = writers(&turn, partition, Ends { xmin: own.xmin, xmax: own.xmax }).await?;
     turn.finish().await?;

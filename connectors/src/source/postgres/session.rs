@@ -23,6 +23,7 @@ use super::alone::{Alone, Blind};
 use super::answer::{Rows, ask, ask_one, unexpected};
 use super::barrier::Barrier;
 use super::connect::{Client, Connector};
+use super::durable;
 use super::error::SQLSTATE;
 use super::replica;
 use super::snapshot::{Ask, Basis, Need, RELEASE, SAVE, Snapshot, begin, locked, lost, named};
@@ -194,8 +195,11 @@ impl Sessions {
             if let Some(marker) = marker {
                 replica::catch_up(&lease, marker).await?;
             }
-            self.export(lease).await?
+            self.export(lease, need).await?
         } else {
+            if need.ask != Ask::Nothing {
+                durable::settled(&lease, false).await?;
+            }
             lease.give_back();
             None
         };
@@ -239,7 +243,7 @@ impl Sessions {
     }
 
     /// Makes `lease` keep a snapshot. Some that speak PostgreSQL's protocol export none.
-    async fn export(&self, lease: Lease<'_>) -> Result<Option<Arc<Snapshot>>> {
+    async fn export(&self, lease: Lease<'_>, need: Need) -> Result<Option<Arc<Snapshot>>> {
         const WHAT: &str = "could not export a snapshot";
         let sql = format!(
             "{}; SELECT pg_export_snapshot(), txid_current_snapshot(); {}",
@@ -261,6 +265,11 @@ impl Sessions {
             return Err(unexpected(WHAT));
         };
         protocol::point!("snapshot.exported");
+        if need.ask != Ask::Nothing
+            && need.durable.is_none_or(|before| (ends.xmin, ends.xmax) != (before, before))
+        {
+            durable::settled(&lease, true).await?;
+        }
         let Lease { reader, slot, .. } = lease;
         let snapshot = Snapshot::kept(id.clone(), server, ends, reader.client, slot);
         locked(&self.snapshots).insert(id, Arc::clone(&snapshot));

@@ -42,6 +42,8 @@ pub(super) struct Need {
     pub(super) shared: bool,
     /// Whether the barrier must have waited for what was running.
     pub(super) wait: bool,
+    /// Transactions before this number had ended at the last sync, and could not be undone any more.
+    pub(super) durable: Option<u64>,
 }
 
 /// What a server is asked before a snapshot is taken.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use lab::s3::{Bucket, S3};
+use object_store::ObjectStoreExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use protocol::conformance::destination::{self, DestinationFixture};
 use protocol::{CommitId, Destination, ErrorKind, Result, WriteMode};
@@ -185,6 +186,38 @@ async fn the_head_is_found_behind_many_commits() {
     assert_eq!(parquet.head("public.orders").await.unwrap().sequence, MANY, "without a hint");
     Process::start(place.open().await.unwrap()).await.load(&[2]).await;
     assert_eq!(parquet.head("public.orders").await.unwrap().sequence, MANY + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_foreign_objects_beside_ours_are_left_alone() {
+    const PAGES: usize = 2_300;
+    let place = Place::new();
+    let client = &place.client;
+    let folders = [
+        "public.orders",
+        "public.orders/2026",
+        "_tidegate/public.orders/manifest",
+        "_tidegate/public.orders/stage",
+    ];
+    let foreign: Vec<_> = folders
+        .iter()
+        .flat_map(|folder| (0..PAGES).map(move |number| format!("lake/house/{folder}/{number:07}.parquet")))
+        .collect();
+    let puts = foreign.iter().map(|key| async move {
+        client.put(&key.as_str().into(), Bytes::from_static(b"not ours").into()).await
+    });
+    let put: Vec<_> = futures::stream::iter(puts).buffer_unordered(32).try_collect().await.unwrap();
+    assert_eq!(put.len(), folders.len() * PAGES);
+    let mut process = Process::start(place.open().await.unwrap()).await;
+    process.load(&[1, 2]).await;
+    let mut process = Process::start(place.open().await.unwrap()).await;
+    process.load(&[3]).await;
+    let parquet = place.open().await.unwrap();
+    assert_eq!(parquet.head("public.orders").await.unwrap().sequence, 2);
+    let visible = parquet.visible("public.orders").await.unwrap();
+    assert_eq!(visible.iter().map(|file| file.rows).sum::<u64>(), 3, "{visible:?}");
+    let keys = keys(client.as_ref(), "").await;
+    assert!(foreign.iter().all(|key| keys.contains(key)), "some are gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]

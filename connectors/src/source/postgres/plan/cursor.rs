@@ -213,6 +213,13 @@ impl<'a> Cursor<'a> {
         self.before.is_some_and(|before| before.seen.is_some())
     }
 
+    /// The number before which all transactions had ended at the last sync, if that was so of all there
+    /// were: then it has waited until none of them could be undone by a crash.
+    pub(super) fn durable(&self) -> Option<u64> {
+        let seen = self.before?.seen.as_ref()?;
+        (seen.xmin == seen.xmax).then_some(seen.xmax)
+    }
+
     /// The window as far as it is known before the barrier; none for the first.
     pub(super) fn open_window(&self, mode: Mode) -> Option<CursorWindow> {
         let before = self.before.filter(|before| before.loaded && !self.is_swept)?;

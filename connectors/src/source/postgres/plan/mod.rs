@@ -87,7 +87,7 @@ impl<'a> Planning<'a> {
         // One replica may be behind the one that was read last: what was read must not go back.
         let follows = *self.request.state != State::default();
         let ask = if follows && self.source.connector.has_replica() { Ask::Barrier } else { Ask::Nothing };
-        let need = Need { ask, after: None, shared: self.is_session(), wait: false };
+        let need = Need { ask, after: None, shared: self.is_session(), wait: false, durable: None };
         let basis = self.basis(lease, need).await?;
         let snapshot = self.snapshot(&basis);
         let parts = split.parts(snapshot.is_some(), &estimate);
@@ -149,7 +149,7 @@ impl<'a> Planning<'a> {
         };
         let wait = (!is_seen || is_blind) && !is_alone;
         let ask = if is_alone { Ask::Alone } else { Ask::Barrier };
-        let need = Need { ask, after, shared, wait };
+        let need = Need { ask, after, shared, wait, durable: cursor.durable() };
         let basis = self.basis(lease, need).await?;
         let step = if is_alone {
             match self.step_alone(&cursor, mode, &basis, &mut notes).await? {
