@@ -10,6 +10,7 @@ mod copy;
 #[doc(hidden)]
 pub mod decode;
 mod discover;
+mod drain;
 mod error;
 mod identifier;
 mod layout;
@@ -17,6 +18,7 @@ mod partition;
 mod plan;
 mod read;
 mod replica;
+mod samples;
 mod session;
 mod snapshot;
 mod state;
@@ -28,7 +30,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::{
-    Catalog, ConfiguredStream, Covered, Emitter, Plan, PlanRequest, Result, Source, StreamFilter,
+    Catalog, ConfiguredStream, Covered, Drained, Emitter, Plan, PlanRequest, Result, Source, StreamFilter,
 };
 
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
@@ -39,6 +41,7 @@ pub use state::State;
 use connect::Connector;
 use error::failed;
 use layout::Layout;
+use samples::Samples;
 use session::Sessions;
 
 /// A PostgreSQL database that tables are read from.
@@ -49,6 +52,7 @@ pub struct Postgres {
     layouts: tokio::sync::Mutex<HashMap<String, Arc<Layout>>>,
     schemas: Option<Vec<String>>,
     connections: usize,
+    samples: Samples,
 }
 
 impl Source for Postgres {
@@ -66,7 +70,14 @@ impl Source for Postgres {
         let connections = config.connections.get();
         let sessions = Sessions::new(Arc::clone(&connector), connections, config.barrier_wait.duration());
         let layouts = tokio::sync::Mutex::default();
-        Ok(Self { connector, sessions, layouts, schemas: config.schemas, connections })
+        Ok(Self {
+            connector,
+            sessions,
+            layouts,
+            schemas: config.schemas,
+            connections,
+            samples: Samples::default(),
+        })
     }
 
     async fn check(&self) -> Result<Vec<String>> {
@@ -100,6 +111,18 @@ impl Source for Postgres {
         out: &mut Emitter<'_, Self>,
     ) -> Result<()> {
         read::read(self, stream, &partition, out).await.map_err(|error| error.context("stream", &stream.name))
+    }
+
+    async fn drain(&self, stream: &ConfiguredStream, partition: Partition) -> Result<Drained> {
+        drain::drain(self, stream, &partition).await.map_err(|error| error.context("stream", &stream.name))
+    }
+
+    async fn make_samples(&self, scale: f64) -> Result<Vec<String>> {
+        self.samples.make(&self.connector, scale).await
+    }
+
+    async fn drop_samples(&self) -> Result<()> {
+        self.samples.remove(&self.connector).await
     }
 
     fn position(state: &State) -> Option<String> {

@@ -97,7 +97,7 @@ async fn copied(
 }
 
 /// What is gone since the plan: the table, or a column of it.
-fn gone(error: Error, table: &Table, layout: &Layout) -> Error {
+pub(super) fn gone(error: Error, table: &Table, layout: &Layout) -> Error {
     match error.context_value(SQLSTATE) {
         Some("42P01" | "3F000") => stale(&format!("{} is gone", table.qualified())).with_source(error),
         _ => layout.explain(error),
@@ -105,7 +105,7 @@ fn gone(error: Error, table: &Table, layout: &Layout) -> Error {
 }
 
 /// Locks the table against changes of its shape, and checks that there were none since the plan.
-async fn check(client: &Client, partition: &Partition, layout: &Layout) -> Result<()> {
+pub(super) async fn check(client: &Client, partition: &Partition, layout: &Layout) -> Result<()> {
     let table = partition.table();
     let qualified = table.qualified();
     let mut sql = lock(partition, table);
@@ -157,7 +157,11 @@ fn stale(message: &str) -> Error {
 
 impl Postgres {
     /// The columns of a stream: as the plan found them, or, in another process, as they are now.
-    async fn layout(&self, stream: &ConfiguredStream, partition: &Partition) -> Result<Arc<Layout>> {
+    pub(super) async fn layout(
+        &self,
+        stream: &ConfiguredStream,
+        partition: &Partition,
+    ) -> Result<Arc<Layout>> {
         let known = self.layouts.lock().await.get(&stream.target).cloned();
         let names = |layout: &Layout| {
             layout.columns.iter().map(super::types::Column::name).eq(stream
