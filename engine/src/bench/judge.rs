@@ -255,9 +255,12 @@ impl Parts<'_> {
             return vec![self.of_memory()];
         }
         let mut advice = Vec::new();
-        if self.top.lanes < self.cores {
+        let partitions = self.top.samples.last().map_or(0, |sample| sample.partitions);
+        // A table that is read in fewer parts has no use for more connections.
+        if self.top.lanes < self.cores.min(partitions) {
             let why = format!(
-                "{} partitions were worked on at once, and there are {} cores: allow more, and measure again",
+                "{} of {partitions} partitions were worked on at once, and there are {} cores: allow more, and \
+                 measure again",
                 self.top.lanes, self.cores
             );
             advice.push(Advice { turn: Knob::Connections, why });
@@ -267,9 +270,8 @@ impl Parts<'_> {
         }
         if advice.is_empty() {
             let why = format!(
-                "{} partitions at once keep {:.1} of {} cores busy; a server on the same machine takes of the rest, \
-                 which can't be seen from here",
-                self.top.lanes,
+                "it keeps {:.1} of {} cores busy; a server on the same machine takes of the rest, which can't be \
+                 seen from here",
                 self.busy(),
                 self.cores
             );

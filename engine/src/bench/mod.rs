@@ -79,6 +79,8 @@ pub struct Sample {
     pub bytes: u64,
     /// Files that were written.
     pub files: u64,
+    /// Partitions that were read; 0 for an upload.
+    pub partitions: u64,
     /// Partitions or files that were really worked on at once, as far as `memory` and their number allow.
     pub lanes: u64,
 }

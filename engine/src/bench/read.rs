@@ -20,7 +20,8 @@ impl Apartment {
         let plan_seconds = watch.seconds();
         let batch_bytes = context.budget.share(parallelism, 0, u64::MAX).batch_bytes;
         let batch_bytes = usize::try_from(batch_bytes).unwrap_or(usize::MAX);
-        let lanes = self.task.connections.get().min(plan.partitions.len());
+        let count = plan.partitions.len();
+        let lanes = self.task.connections.get().min(count);
         let partitions: Vec<BoxFuture<'_, Result<Drained>>> = plan
             .partitions
             .into_iter()
@@ -40,6 +41,7 @@ impl Apartment {
             plan_seconds,
             rows: sum.rows,
             bytes: sum.bytes,
+            partitions: count as u64,
             lanes: lanes as u64,
             ..Sample::default()
         })

@@ -26,6 +26,7 @@ impl Apartment {
             rows: report.rows_written,
             bytes: report.bytes_written,
             files: report.files,
+            partitions: plan.partitions.len() as u64,
             lanes: lanes as u64,
             ..Sample::default()
         })

@@ -5,8 +5,15 @@ use crate::bench::Sample;
 
 /// A part that took so long, on two connections unless it says otherwise.
 fn part(part: Part, seconds: f64, cpu_seconds: f64) -> PartReport {
-    let sample =
-        Sample { seconds, cpu_seconds, rows: 1_000_000, bytes: 1 << 28, lanes: 2, ..Sample::default() };
+    let sample = Sample {
+        seconds,
+        cpu_seconds,
+        rows: 1_000_000,
+        bytes: 1 << 28,
+        partitions: 20,
+        lanes: 2,
+        ..Sample::default()
+    };
     PartReport {
         part,
         connections: 2,
@@ -81,6 +88,16 @@ fn cores_that_are_all_busy_are_the_wall() {
 fn encoding_while_cores_are_free_asks_for_more_lanes() {
     let judgement = judged([2.0, 1.0], [1.2, 3.0, 0.2, 3.1], [1.0, 4.0, 4.1], 8);
     assert_eq!((judgement.wall, turns(&judgement)[0]), (Wall::Encoding, Knob::Connections));
+}
+
+#[test]
+fn a_table_of_one_part_has_no_use_for_connections() {
+    let mut parts = [part(Part::Drain, 1.0, 0.3), part(Part::Decode, 1.2, 0.5), part(Part::Encode, 3.0, 2.0)];
+    parts[2].samples[0].partitions = 1;
+    parts[2].lanes = 1;
+    parts[1].lanes = 1;
+    let judgement = Judgement::of(&parts, 2, 8);
+    assert_eq!((judgement.wall, turns(&judgement)), (Wall::Encoding, vec![Knob::Compression]));
 }
 
 #[test]
