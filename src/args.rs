@@ -1,10 +1,12 @@
 //! The command line: one struct per verb.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use engine::Part;
 use protocol::ByteSize;
 
 const STYLES: Styles = Styles::styled()
@@ -90,6 +92,7 @@ pub(crate) enum Verb {
     Commit(Commit),
     Verify(Verify),
     Reconcile(Reconcile),
+    Bench(Bench),
     #[command(subcommand)]
     State(State),
     Spec(Spec),
@@ -284,6 +287,56 @@ pub(crate) struct Verify {
     pub(crate) source: bool,
 }
 
+/// Measure what each part of a sync takes, and say which is the wall and what to turn
+///
+/// Reads the stream several times: drained, decoded, encoded into nothing, and as a sync does, up to the commit,
+/// which is left out. Files are staged at the destination for a target of the bench's own, and removed; targets
+/// and states of the connection are not touched. Each part is measured in a process of its own.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tidegate bench shop -s public.orders           one stream, up to about 5 million rows of it
+  tidegate bench shop -s public.orders --rows 0  all of its rows
+  tidegate bench --source shopdb -s public.orders  the source alone: draining and decoding
+  tidegate bench shop --scale 1 -o json          tables made for it, in a schema `tidegate_bench` of the source")]
+pub(crate) struct Bench {
+    /// The connection; may be left out where there is only one, but for `--scale`
+    #[arg(conflicts_with = "source")]
+    pub(crate) connection: Option<String>,
+    #[command(flatten)]
+    pub(crate) streams: Streams,
+    /// Measure this source alone, of the streams that `--stream` names
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// WRITES TO THE SOURCE: make the tables `lineitem` (6 million rows at scale 1) and `payments` (3 million) in a
+    /// new schema `tidegate_bench`, measure these, and remove them
+    #[arg(long, value_name = "SCALE")]
+    pub(crate) scale: Option<f64>,
+    /// How often each part is measured, in turn; medians are shown
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub(crate) rounds: u64,
+    /// About how many rows of a stream to read, in whole partitions; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 5_000_000)]
+    pub(crate) rows: u64,
+    /// Most memory for all buffers, instead of the connection's `memory`
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<ByteSize>,
+    /// Measure this part, here and now: how the command calls itself
+    #[arg(long, hide = true, value_parser = part)]
+    pub(crate) part: Option<Part>,
+    #[arg(long, hide = true, default_value_t = NonZeroUsize::MIN)]
+    pub(crate) connections: NonZeroUsize,
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub(crate) bytes: u64,
+    /// Whether the streams are tables that were made for it, which nobody has configured
+    #[arg(long, hide = true)]
+    pub(crate) made: bool,
+}
+
+/// A part of a sync by its name.
+fn part(name: &str) -> Result<Part, serde_json::Error> {
+    serde_json::from_value(name.into())
+}
+
 /// Show or change where the streams of a connection stand
 #[derive(Debug, Subcommand)]
 pub(crate) enum State {
@@ -363,6 +416,7 @@ pub(crate) enum ReportOf {
     Sync,
     Reconcile,
     Verify,
+    Bench,
 }
 
 /// Print a script that completes commands in a shell

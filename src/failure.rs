@@ -19,6 +19,11 @@ pub(crate) enum Failure {
     },
     Config(ConfigError),
     Error(Error),
+    /// Another process of ours said so.
+    Reported {
+        report: Box<ErrorReport>,
+        exit_code: u8,
+    },
 }
 
 impl Failure {
@@ -33,6 +38,7 @@ impl Failure {
             Self::Usage { .. } => USAGE,
             Self::Config(_) => ErrorKind::Config.exit_code(),
             Self::Error(error) => error.kind().exit_code(),
+            Self::Reported { exit_code, .. } => *exit_code,
         }
     }
 
@@ -47,6 +53,7 @@ impl Failure {
             }
             Self::Config(error) => ErrorReport::from(&error.to_error()),
             Self::Error(error) => ErrorReport::from(error),
+            Self::Reported { report, .. } => report.as_ref().clone(),
         }
     }
 

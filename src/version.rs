@@ -8,7 +8,7 @@ pub(crate) struct Version {
     /// Version of this document's form.
     #[serde(rename = "version")]
     form: u32,
-    tidegate: &'static str,
+    pub(crate) tidegate: &'static str,
     /// `unknown` where the build knew no repository.
     commit: &'static str,
     target: &'static str,

@@ -22,6 +22,7 @@
 //! - The clock is read in `clock.rs` alone, and no decision about correctness rests on it.
 //! - Buffers are charged to one [budget](ConnectionConfig::memory).
 
+mod bench;
 mod budget;
 mod clock;
 mod committer;
@@ -44,6 +45,10 @@ mod sync;
 mod verify;
 mod write;
 
+pub use bench::{
+    Advice, BENCH_VERSION, BenchReport, Judgement, Knob, Nowhere, Part, PartReport, Sample, StreamBench,
+    Subject, Task, Wall,
+};
 pub use config::{ConnectionConfig, MetadataColumns, StreamConfig, StreamDefaults};
 pub use plan::{PLAN_VERSION, StreamPlan};
 pub use progress::{Count, Progress, Step, StreamProgress};

@@ -235,7 +235,7 @@ impl StreamSync<'_> {
     }
 
     /// Reads and commits; returns where the stream stands then.
-    async fn execute(
+    pub(crate) async fn execute(
         &self,
         plan: &StreamPlan,
         prepared: Prepared,

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Emitter, Error,
+    Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Drained, Emitter, Error,
     FileReader, Head, Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source,
     StreamFilter, Versioned,
 };
@@ -48,6 +48,12 @@ pub trait DynSource: Send + Sync {
         partition: Value,
         outlet: &'a mut dyn Outlet,
     ) -> BoxFuture<'a, Result<Value>>;
+    /// [`Source::drain`].
+    fn drain<'a>(&'a self, stream: &'a ConfiguredStream, partition: Value) -> BoxFuture<'a, Result<Drained>>;
+    /// [`Source::make_samples`].
+    fn make_samples(&self, scale: f64) -> BoxFuture<'_, Result<Vec<String>>>;
+    /// [`Source::drop_samples`].
+    fn drop_samples(&self) -> BoxFuture<'_, Result<()>>;
     /// [`Source::position`].
     fn position(&self, state: &Versioned) -> Option<String>;
     /// [`Source::late_rows`].
@@ -170,6 +176,18 @@ impl<S: Source> DynSource for S {
             encode("what was seen", &seen)
         }
         .boxed()
+    }
+
+    fn drain<'a>(&'a self, stream: &'a ConfiguredStream, partition: Value) -> BoxFuture<'a, Result<Drained>> {
+        async move { Source::drain(self, stream, decode("a partition", partition)?).await }.boxed()
+    }
+
+    fn make_samples(&self, scale: f64) -> BoxFuture<'_, Result<Vec<String>>> {
+        Source::make_samples(self, scale).boxed()
+    }
+
+    fn drop_samples(&self) -> BoxFuture<'_, Result<()>> {
+        Source::drop_samples(self).boxed()
     }
 
     fn position(&self, state: &Versioned) -> Option<String> {

@@ -71,7 +71,7 @@ pub use file::{Compression, FileOptions, FolderBy, FolderGrain};
 pub use period::Period;
 pub use receipt::{Digest, Receipt, WrittenReceipt};
 pub use secret::Secret;
-pub use source::{Covered, Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
+pub use source::{Covered, Drained, Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
 
 /// A place where a test can kill or stop the process: `point!("commit.manifest.sent")`. Nothing at all

@@ -77,6 +77,31 @@ pub trait Source: Sized + Send + Sync + 'static {
         out: &mut Emitter<'_, Self>,
     ) -> impl Future<Output = Result<Self::Seen>> + Send;
 
+    /// Reads one partition as [`Source::read`] does and throws away what comes: what a bench holds the
+    /// rest against. The default fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    fn drain(
+        &self,
+        stream: &ConfiguredStream,
+        partition: Self::Partition,
+    ) -> impl Future<Output = Result<Drained>> + Send {
+        let _ = (stream, partition);
+        async { Err(Error::unsupported(format!("source {:?} can't be drained", Self::NAME))) }
+    }
+
+    /// Makes tables of that scale to measure with, in a place of their own that was not there before, and
+    /// returns the names of their streams. Never called but by a person's order, once per instance. The
+    /// default fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    fn make_samples(&self, scale: f64) -> impl Future<Output = Result<Vec<String>>> + Send {
+        let _ = scale;
+        async { Err(Error::unsupported(format!("source {:?} makes no tables to measure with", Self::NAME))) }
+    }
+
+    /// Removes what [`Source::make_samples`] of this instance made, also where it did not come to its end;
+    /// nothing else, ever.
+    fn drop_samples(&self) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// Where a stream stands, for people and reports: `2026-11-22T10:00:00.000000Z`.
     fn position(state: &Self::State) -> Option<String> {
         let _ = state;
@@ -118,6 +143,15 @@ pub trait Source: Sized + Send + Sync + 'static {
     fn close(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
+}
+
+/// What [`Source::drain`] read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Rows.
+    pub rows: u64,
+    /// Their bytes, as the system sends them.
+    pub bytes: u64,
 }
 
 /// What [`Source::plan`] is asked.

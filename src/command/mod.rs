@@ -1,5 +1,6 @@
 //! The verbs, one file each: they call the engine and say what it did. None prints.
 
+mod bench;
 mod check;
 mod commit;
 mod completions;
@@ -65,6 +66,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<Answer, Failur
         Verb::Read(arguments) => signals.or(read::run(arguments, context)).await,
         Verb::Commit(arguments) => signals.after(commit::run(arguments, context)).await,
         Verb::Reconcile(arguments) => signals.or(reconcile::run(arguments, context)).await,
+        Verb::Bench(arguments) => bench::run(arguments, context).await,
         Verb::Verify(arguments) => signals.or(verify::run(arguments, context)).await,
         Verb::State(State::Show(which)) => signals.or(state::show(which, context)).await,
         Verb::State(State::Export(which)) => signals.or(state::export(which, context)).await,

@@ -1,6 +1,6 @@
 //! `tidegate schema`: JSON schemas, for editors and for those who read reports.
 
-use engine::{ReconcileReport, Report, VerifyReport};
+use engine::{BenchReport, ReconcileReport, Report, VerifyReport};
 
 use crate::args::{ReportOf, Schema};
 use crate::config::{Registry, schema};
@@ -11,6 +11,7 @@ pub(super) fn run(arguments: &Schema) -> Answer {
         Some(ReportOf::Sync) => Answer::json(&Report::schema()),
         Some(ReportOf::Reconcile) => Answer::json(&ReconcileReport::schema()),
         Some(ReportOf::Verify) => Answer::json(&VerifyReport::schema()),
+        Some(ReportOf::Bench) => Answer::json(&BenchReport::schema()),
         None => Answer::json(&schema(&Registry::built_in())),
     }
 }

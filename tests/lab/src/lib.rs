@@ -10,6 +10,7 @@
 
 mod account;
 mod blocking;
+pub mod bulk;
 mod http;
 pub mod port;
 pub mod postgres;

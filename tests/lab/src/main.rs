@@ -2,18 +2,21 @@
 //!
 //! ```sh
 //! cargo run -p tidegate-lab -- postgres [MAJOR] [--sample PAYMENTS]
+//! cargo run --release -p tidegate-lab -- postgres [MAJOR] --scale SCALE
 //! cargo run -p tidegate-lab -- s3
 //! ```
 //!
-//! Prints what is needed to reach the part as one line of JSON.
+//! Prints what is needed to reach the part as one line of JSON. `--scale` makes the tables that are measured
+//! with, `lineitem` and `payments`, of six and three million rows at scale 1.
 
 use std::io::{Read, Write, stdin, stdout};
 use std::process::ExitCode;
 
-use lab::{Binaries, Cluster, Options, S3, sample};
+use lab::{Binaries, Cluster, Options, S3, bulk, sample};
 use serde_json::{Value, json};
+use workload::Scale;
 
-const USAGE: &str = "usage: tidegate-lab postgres [MAJOR] [--sample PAYMENTS] | s3";
+const USAGE: &str = "usage: tidegate-lab postgres [MAJOR] [--sample PAYMENTS | --scale SCALE] | s3";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -33,27 +36,45 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// What a server is filled with.
+enum Content {
+    Nothing,
+    Sample(u64),
+    Bulk(Scale),
+}
+
 fn postgres(options: &[&str]) -> Option<()> {
-    let (major, rows) = match *options {
-        [] => (None, None),
-        [major] => (Some(major), None),
-        ["--sample", rows] => (None, Some(rows)),
-        [major, "--sample", rows] => (Some(major), Some(rows)),
+    let (major, content) = match *options {
+        [] | ["--sample" | "--scale", _] => (None, options),
+        [major, ref content @ ..] => (Some(major), content),
+    };
+    let content = match *content {
+        [] => Content::Nothing,
+        ["--sample", rows] => Content::Sample(rows.parse().ok()?),
+        ["--scale", scale] => Content::Bulk(scale.parse().ok()?),
         _ => return None,
     };
     let major: Option<u32> = major.map(str::parse).transpose().ok()?;
-    let rows: Option<u64> = rows.map(str::parse).transpose().ok()?;
     let binaries = match major {
         Some(major) => Binaries::of_major(major)
             .unwrap_or_else(|| panic!("no PostgreSQL {major}; there are {:?}", Binaries::all())),
         None => Binaries::preferred(),
     };
-    let cluster = Cluster::start(Options::default().binaries(binaries));
-    let database = cluster.database();
-    if let Some(rows) = rows {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime needs only threads");
-        runtime.block_on(async { sample::create(&database.client().await, rows).await });
+    let mut options = Options::default().binaries(binaries);
+    if matches!(content, Content::Bulk(_)) {
+        // Nothing shall work beside what is measured.
+        options = options.setting("autovacuum", "off").setting("max_wal_size", "8GB");
     }
+    let cluster = Cluster::start(options);
+    let database = cluster.database();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime needs only threads");
+    runtime.block_on(async {
+        match content {
+            Content::Nothing => {}
+            Content::Sample(rows) => sample::create(&database.client().await, rows).await,
+            Content::Bulk(scale) => bulk::create(&database.client().await, scale).await,
+        }
+    });
     serve(&json!({"url": database.url(), "major": cluster.major(), "pid": cluster.pid()}));
     Some(())
 }

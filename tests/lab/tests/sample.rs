@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use lab::bulk;
 use lab::postgres::{Binaries, Cluster};
 use lab::sample::{self, Touched};
+use workload::Scale;
 
 #[tokio::test]
 async fn is_the_same_on_every_server() {
@@ -73,4 +75,21 @@ async fn makes_all_three_tables() {
         let count = database.value(&format!("SELECT count(*) FROM {table}")).await;
         assert_eq!(count.as_deref(), Some(rows), "{table}");
     }
+}
+
+#[tokio::test]
+async fn the_tables_to_measure_with_are_what_they_are_meant_to_be() {
+    let database = Cluster::shared().database();
+    bulk::create(&database.client().await, Scale::new(0.005).unwrap()).await;
+    let payments = "SELECT count(*) = 15000 AND count(DISTINCT payment_id) = 15000 AND count(DISTINCT status) = 8 AND count(status_reason) BETWEEN 500 AND 4000
+                       AND bool_and(updated_at >= created_at) AND count(*) FILTER (WHERE tags = '{}') > 3000
+                       AND count(*) FILTER (WHERE tags[3] = 'a\"b,c') > 3000 AND count(DISTINCT metadata #>> '{address,city}') = 5
+                       AND count(*) FILTER (WHERE date_trunc('second', updated_at) = updated_at) > 1000
+                    FROM payments";
+    assert_eq!(database.value(payments).await.unwrap(), "t");
+    let lineitem =
+        "SELECT count(*) BETWEEN 29000 AND 31000 AND min(l_shipdate) < '1992-03-01' AND max(l_linenumber) = 7
+                       AND min(l_extendedprice) > 900 AND max(length(l_comment)) BETWEEN 40 AND 44
+                    FROM lineitem";
+    assert_eq!(database.value(lineitem).await.unwrap(), "t");
 }

@@ -11,6 +11,7 @@ mod copy;
 #[doc(hidden)]
 pub mod decode;
 mod discover;
+mod drain;
 mod durable;
 mod error;
 mod history;
@@ -22,6 +23,7 @@ mod plan;
 mod read;
 mod replica;
 mod resume;
+mod samples;
 mod session;
 mod sight;
 mod snapshot;
@@ -35,7 +37,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::{
-    Catalog, ConfiguredStream, Covered, Emitter, Plan, PlanRequest, Result, Source, StreamFilter,
+    Catalog, ConfiguredStream, Covered, Drained, Emitter, Plan, PlanRequest, Result, Source, StreamFilter,
 };
 
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
@@ -47,6 +49,7 @@ pub use state::State;
 use connect::Connector;
 use error::failed;
 use layout::Layout;
+use samples::Samples;
 use session::Sessions;
 
 /// A PostgreSQL database that tables are read from.
@@ -57,6 +60,7 @@ pub struct Postgres {
     layouts: tokio::sync::Mutex<HashMap<String, Arc<Layout>>>,
     schemas: Option<Vec<String>>,
     connections: usize,
+    samples: Samples,
 }
 
 impl Source for Postgres {
@@ -76,7 +80,14 @@ impl Source for Postgres {
         let (wait, age) = (config.barrier_wait.duration(), config.max_snapshot_age.duration());
         let sessions = Sessions::new(Arc::clone(&connector), connections, wait, age);
         let layouts = tokio::sync::Mutex::default();
-        Ok(Self { connector, sessions, layouts, schemas: config.schemas, connections })
+        Ok(Self {
+            connector,
+            sessions,
+            layouts,
+            schemas: config.schemas,
+            connections,
+            samples: Samples::default(),
+        })
     }
 
     async fn check(&self) -> Result<Vec<String>> {
@@ -128,6 +139,18 @@ impl Source for Postgres {
 
     fn is_settled(state: &State) -> bool {
         patchwork::is_settled(state)
+    }
+
+    async fn drain(&self, stream: &ConfiguredStream, partition: Partition) -> Result<Drained> {
+        drain::drain(self, stream, &partition).await.map_err(|error| error.context("stream", &stream.name))
+    }
+
+    async fn make_samples(&self, scale: f64) -> Result<Vec<String>> {
+        self.samples.make(&self.connector, scale).await
+    }
+
+    async fn drop_samples(&self) -> Result<()> {
+        self.samples.remove(&self.connector).await
     }
 
     fn position(state: &State) -> Option<String> {

@@ -218,7 +218,11 @@ pub(super) fn stale(message: &str) -> Error {
 
 impl Postgres {
     /// The columns of a stream: as the plan found them, or, in another process, as they are now.
-    async fn layout(&self, stream: &ConfiguredStream, partition: &Partition) -> Result<Arc<Layout>> {
+    pub(super) async fn layout(
+        &self,
+        stream: &ConfiguredStream,
+        partition: &Partition,
+    ) -> Result<Arc<Layout>> {
         let known = self.layouts.lock().await.get(&stream.target).cloned();
         let names = |layout: &Layout| {
             layout.columns.iter().map(super::types::Column::name).eq(stream
