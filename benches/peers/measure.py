@@ -34,7 +34,12 @@ def run(arguments, environment, log, timeout):
             start_new_session=True,
         )
         watch = Watch(process.pid, start + timeout)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            # A key was pressed, which only this process hears of.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         wall = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         return Cost(wall, usage.ru_utime + usage.ru_stime, watch.end() / MEGABYTE, process.returncode)

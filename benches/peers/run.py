@@ -66,6 +66,8 @@ class Runner:
 
         self.options, self.server, self.measure = options, server, run
         self.log = os.path.join(WORK, "log")
+        # Where in the log the last run begins.
+        self.begin = 0
 
     def folder(self, peer, table):
         return os.path.join(WORK, "out", peer.schema or peer.name.replace(" ", "_"), table)
@@ -80,6 +82,7 @@ class Runner:
         before = self.server.cpu()
         command = peer.command(self.server.url, table, self.folder(peer, table), job)
         os.sync()
+        self.begin = os.path.getsize(self.log)
         cost = self.measure(command, peer.environment, self.log, TIMEOUT)
         print(f"{table:9} {job:9} {peer.name:20} {cost.wall:8.2f} s  exit {cost.exit}", flush=True)
         return {**vars(cost), "server": self.server.cpu() - before}
@@ -89,10 +92,11 @@ class Runner:
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     def failure(self):
-        """The last line that somebody printed."""
-        with open(self.log, errors="replace") as file:
-            lines = [line.strip() for line in file if line.strip()]
-        said = lines[-1] if lines else "says nothing"
+        """The last line that the last run printed."""
+        with open(self.log, "rb") as file:
+            file.seek(self.begin)
+            lines = [line.decode(errors="replace").strip() for line in file if line.strip()]
+        said = lines[-1] if lines else "it says nothing"
         return said.replace(self.server.url, "URL").replace(ROOT, ".").replace("|", "/")[:200]
 
     def load(self, peers, table):

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -14,7 +15,9 @@ CLIENTS = "backend_type = 'client backend' AND state <> 'idle in transaction'"
 
 def psql(url):
     """The command of psql, quiet, and stopped by the first error."""
-    found = shutil.which("psql") or max(glob.glob("/usr/lib/postgresql/*/bin/psql"))
+    found = shutil.which("psql") or max(glob.glob("/usr/lib/postgresql/*/bin/psql"), default=None)
+    if found is None:
+        sys.exit("psql is not there: tests/setup installs it")
     return [found, "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", url]
 
 
