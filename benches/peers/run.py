@@ -215,20 +215,24 @@ def main():
     print(f"filling a server at scale {options.scale}", flush=True)
     server = Server(os.path.join(ROOT, "target", "release", "tidegate-lab"), options.scale)
     try:
-        result = measure(options, server, peers)
+        measure(options, server, peers)
     finally:
         server.stop()
         shutil.rmtree(os.path.join(WORK, "out"), ignore_errors=True)
+
+
+def write(result, folder):
+    """What there is so far."""
     from report import markdown
 
-    os.makedirs(options.results, exist_ok=True)
-    stem = os.path.join(options.results, f"{result['date']}-peers")
+    os.makedirs(folder, exist_ok=True)
+    stem = os.path.join(folder, f"{result['date']}-peers")
     with open(f"{stem}.json", "w") as file:
         json.dump(result, file, indent=1)
         file.write("\n")
     with open(f"{stem}.md", "w") as file:
         file.write(markdown(result))
-    print(f"{stem}.md")
+    print(f"{stem}.md", flush=True)
 
 
 def measure(options, server, peers):
@@ -257,17 +261,19 @@ def measure(options, server, peers):
     for peer in result["peers"]:
         if peer["name"] == "tidegate":
             peer["version"] = tidegate_version()
+    if "late" in options.jobs:
+        result["late"] = runner.late(able("late"))
+        write(result, options.results)
     if "load" in options.jobs:
         for table in options.tables:
             result["load"][table] = runner.load(able("load"), table)
+            write(result, options.results)
     if {"load", "increment"} <= set(options.jobs) and "payments" in tables:
         loaded = result["load"]["payments"]
         apt = [peer for peer in able("increment") if not loaded[peer.name]["failure"]]
         result["new_rows"] = int(server.run("SELECT count(*) FROM payments WHERE id % 100 = 1"))
         result["increment"] = runner.increment(apt, result["new_rows"])
-    if "late" in options.jobs:
-        result["late"] = runner.late(able("late"))
-    return result
+        write(result, options.results)
 
 
 if __name__ == "__main__":
