@@ -28,22 +28,29 @@ def load(result, table):
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, peer in by_peer.items():
-        runs = peer["runs"]
+        runs = counted(peer["runs"])
         if peer["failure"]:
             lines.append(f"| {name} | failed: {peer['failure']} | | | | | | |")
             continue
         per_million = 1e6 / rows
         speed = "" if base is None else speeds(base["runs"], peer["runs"])
+        once = "" if len(runs) == result["rounds"] else f", measured {'once' if len(runs) == 1 else f'{len(runs)} times'}"
         lines.append(
-            f"| {name} | {number(middle(runs, 'wall'))} | {speed} | {number(middle(runs, 'cpu') * per_million)} | "
+            f"| {name}{once} | {number(middle(runs, 'wall'))} | {speed} | {number(middle(runs, 'cpu') * per_million)} | "
             f"{number(middle(runs, 'server') * per_million)} | {middle(runs, 'rss'):.0f} | {arrived(result, table, peer)} |"
         )
     return lines
 
 
+def counted(runs):
+    """All but the first, except of those that were asked once only."""
+    return [run for run in runs if run["round"] > 0] or runs
+
+
 def speeds(base, runs):
     """The ratios to the base in the same round: median, least and greatest."""
-    ratios = sorted(b["wall"] / r["wall"] for b, r in zip(base, runs) )
+    walls = {run["round"]: run["wall"] for run in base}
+    ratios = sorted(walls[run["round"]] / run["wall"] for run in counted(runs) if run["round"] in walls)
     return f"**{median(ratios):.2f}** ({ratios[0]:.2f}–{ratios[-1]:.2f})"
 
 

@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--peers", nargs="+", choices=FILES, default=FILES)
     parser.add_argument("--tables", nargs="+", choices=["lineitem", "payments"], default=["lineitem", "payments"])
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=JOBS)
+    parser.add_argument("--patience", type=float, default=120, help="who needs so many seconds for a load is asked once only")
     parser.add_argument("--results", default=os.path.join(ROOT, "benches", "results"), help="folder")
     parser.add_argument("--note", default="", help="a sentence about the circumstances, for the results")
     parser.add_argument("--no-build", action="store_true", help="take target/release, or $TIDEGATE, as it is")
@@ -104,17 +105,17 @@ class Runner:
         found = {peer.name: {"runs": [], "check": None, "failure": None} for peer in peers}
         for number in range(self.options.rounds + 1):
             for peer in turn(peers, number):
-                self.fresh(peer, table)
                 entry = found[peer.name]
-                if entry["failure"]:
+                tried = entry["failure"] or any(run["wall"] > self.options.patience for run in entry["runs"])
+                if tried:
                     continue
+                self.fresh(peer, table)
                 run = self.once(peer, table, "load")
                 if run["exit"]:
                     entry["failure"] = self.failure()
                 elif number == 0 and not peer.name.startswith("COPY"):
                     entry["check"] = self.check(peer, table)
-                if number > 0:
-                    entry["runs"].append(run)
+                entry["runs"].append({"round": number, **run})
                 if "increment" not in peer.jobs or table != "payments":
                     shutil.rmtree(self.folder(peer, table))
         return found
