@@ -35,7 +35,7 @@ def insert(kind, stamp="now()", rows=ROWS):
 
 
 def run(server, cases, sync):
-    """The history, and `sync(peer, job)` for all cases at its points. Returns what is lost and doubled by case."""
+    """The history, and `sync(peer, job)` for all cases at its points."""
     server.run("DROP TABLE IF EXISTS late")
     server.run(
         "CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, "
@@ -63,11 +63,11 @@ def run(server, cases, sync):
     for _ in range(2):
         for case in cases:
             sync(case, "late")
+
+
+def account(server, case, folder):
+    """What is lost and doubled of a case that has gone through it."""
     kinds = dict(line.split("|") for line in server.run("SELECT id, kind FROM late").splitlines())
-    return {case.name: account(server, kinds, case, sync.folder(case)) for case in cases}
-
-
-def account(server, kinds, case, folder):
     if case.schema:
         ids = server.run(f"SELECT id FROM {case.schema}.late").split()
     else:

@@ -100,6 +100,9 @@ def late(result):
     """The table of the third job."""
     lines = ["| | how it finds what is new | rows lost | which | rows read twice |", "|---|---|---|---|---|"]
     for peer in result["late"]:
+        if peer["failure"]:
+            lines.append(f"| {peer['name']} | {peer['finds']} | failed: {peer['failure']} | | |")
+            continue
         lost = peer["lost"]
         which = ", ".join(f"{count} {kind}" for kind, count in lost.items())
         lines.append(

@@ -120,7 +120,7 @@ class Runner:
                     shutil.rmtree(self.folder(peer, table))
         return found
 
-    def increment(self, peers, rows):
+    def increment(self, peers):
         """Rounds of increments into what the last load left: some rows change, everyone reads twice."""
         found = {
             peer.name: {"finds": peer.finds, "new": [], "nothing": [], "read": [], "failure": None} for peer in peers
@@ -148,19 +148,28 @@ class Runner:
         return found
 
     def late(self, peers):
+        """What increments lose of transactions that commit late."""
         import late
 
+        failures = {}
+
         def sync(peer, job):
+            if peer.name in failures:
+                return
             if job == "load":
                 self.fresh(peer, "late")
                 if peer.schema:
                     self.server.run(f"DROP SCHEMA IF EXISTS {peer.schema} CASCADE; CREATE SCHEMA {peer.schema}")
             if self.once(peer, "late", job)["exit"]:
-                raise RuntimeError(f"{peer.name}: {self.failure()}")
+                failures[peer.name] = self.failure()
 
-        sync.folder = lambda peer: self.folder(peer, "late")
-        found = late.run(self.server, peers, sync)
-        return [{"name": peer.name, "finds": peer.finds, **found[peer.name]} for peer in peers]
+        late.run(self.server, peers, sync)
+        found = []
+        for peer in peers:
+            failure = failures.get(peer.name)
+            counts = {} if failure else late.account(self.server, peer, self.folder(peer, "late"))
+            found.append({"name": peer.name, "finds": peer.finds, "failure": failure, **counts})
+        return found
 
 
 def turn(peers, number):
@@ -273,7 +282,7 @@ def measure(options, server, peers):
         loaded = result["load"]["payments"]
         apt = [peer for peer in able("increment") if not loaded[peer.name]["failure"]]
         result["new_rows"] = int(server.run("SELECT count(*) FROM payments WHERE id % 100 = 1"))
-        result["increment"] = runner.increment(apt, result["new_rows"])
+        result["increment"] = runner.increment(apt)
         write(result, options.results)
 
 
