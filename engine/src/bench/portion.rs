@@ -39,7 +39,7 @@ impl Portion {
         stream: &ConfiguredStream,
         lifetime: Lifetime,
     ) -> Result<(DynPlan, Option<u64>)> {
-        let mut plan = self.inner.plan(stream, None, self.parallelism, lifetime).await?;
+        let mut plan = self.inner.plan(stream, None, self.parallelism, lifetime, false).await?;
         let estimated = plan.partitions.iter().map(|planned| planned.rows).sum();
         plan.partitions = portion(plan.partitions, estimated, self.rows)?;
         let endured = plan.max_in_flight.unwrap_or(self.connections);
@@ -96,6 +96,7 @@ impl DynSource for Portion {
         _: Option<&'a Versioned>,
         _: NonZeroUsize,
         lifetime: Lifetime,
+        _: bool,
     ) -> BoxFuture<'a, Result<DynPlan>> {
         async move { Ok(self.choose(stream, lifetime).await?.0) }.boxed()
     }
@@ -132,6 +133,10 @@ impl DynSource for Portion {
 
     fn covered(&self, state: &Versioned) -> Option<Covered> {
         self.inner.covered(state)
+    }
+
+    fn late_rows(&self, state: &Versioned) -> Option<u64> {
+        self.inner.late_rows(state)
     }
 
     fn is_settled(&self, state: &Versioned) -> bool {
