@@ -37,6 +37,6 @@ async fn a_sweep_finds_rows_with_old_stamps_and_the_report_counts_them() {
     shop.database.execute("UPDATE orders SET note = 'y' WHERE id = 2").await;
     let text = shop.place.run(&["sync", "--sweep"]).exits(0);
     text.prints("; 1 row found with an old cursor").says("1 row was written with old values");
-    let plan = shop.place.run(&["sync", "--sweep", "--dry-run"]).exits(0);
-    plan.prints("(sweep)");
+    let shown = shop.place.run(&["sync", "--sweep", "--dry-run"]).exits(0);
+    shown.prints("(sweep)");
 }

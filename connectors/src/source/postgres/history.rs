@@ -39,12 +39,22 @@ pub(super) struct Swept {
     /// Tables that the last sync read whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) fresh: Vec<u32>,
+    /// What counts as read by a look at all rows that did not know what was read before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base: Option<Base>,
     /// Whether the last step's snapshot shows what the last sync but one did, of what lies above.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_next: bool,
     /// Whether it is known of all rows whether they were read. Of others it is taken that they were not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_coarse: bool,
+}
+
+/// What transactions before `xmin` have written with values below this bound counts as read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Base {
+    pub(super) below: Bound,
+    pub(super) xmin: u64,
 }
 
 /// Tables of which all was read that a snapshot showed, wherever it lay.
@@ -74,17 +84,32 @@ impl Swept {
     /// All that there was has been looked at.
     pub(super) fn now(at: i64) -> Self {
         let (steps, attached, fresh) = (Steps::default(), Vec::new(), Vec::new());
-        Self { at, steps, attached, fresh, is_next: false, is_coarse: false }
+        Self { at, steps, attached, fresh, base: None, is_next: false, is_coarse: false }
+    }
+
+    /// The same with its base as the first step. The sync that left it has `seen` all rows.
+    pub(super) fn based(mut self, seen: &Seen) -> Self {
+        if let Some(Base { below, xmin }) = self.base.take() {
+            let (xmin, added) = (xmin.max(seen.xmin), seen.xids.iter().collect());
+            self.steps = Steps(vec![Step { below, xmin, added }]);
+        }
+        self
     }
 
     /// The same after one more sync, which looked from `below` on: below it, what the sync before has
     /// `seen` is the last that was read. `was_empty` if that sync has read nothing.
-    pub(super) fn passed(mut self, below: Option<Bound>, seen: &Seen, was_empty: bool) -> Self {
+    pub(super) fn passed(self, below: Option<Bound>, seen: &Seen, was_empty: bool) -> Self {
+        let mut swept = self.based(seen);
+        swept.pass(below, seen, was_empty);
+        swept
+    }
+
+    fn pass(&mut self, below: Option<Bound>, seen: &Seen, was_empty: bool) {
         if !self.fresh.is_empty() {
             let leaves = std::mem::take(&mut self.fresh);
             self.attached.push(Attached { leaves, xmin: seen.xmin, xids: seen.xids.clone() });
         }
-        let Some(below) = below else { return self };
+        let Some(below) = below else { return };
         let steps = &mut self.steps.0;
         match steps.last_mut() {
             Some(last) if !is_above(&below, &last.below) => {
@@ -102,7 +127,6 @@ impl Swept {
             }
         }
         self.is_coarse |= self.steps.thin(MOST_BYTES);
-        self
     }
 
     /// The transactions from `xmin` on that it is known to show.
@@ -132,9 +156,9 @@ impl Steps {
         self.0.is_empty()
     }
 
-    /// Nothing is known but that what lies below was looked at, up to transactions from `xmin` on.
-    pub(super) fn unknown(below: Bound, xmin: u64) -> Self {
-        Self(vec![Step { below, xmin, added: Vec::new() }])
+    /// Nothing is known but what counts as read.
+    pub(super) fn unknown(base: &Base) -> Self {
+        Self(vec![Step { below: base.below.clone(), xmin: base.xmin, added: Vec::new() }])
     }
 
     /// Joins steps until they take no more than `most` bytes. Of two, the older snapshot stays: what only

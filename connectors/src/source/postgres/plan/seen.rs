@@ -90,7 +90,7 @@ pub(super) async fn step(
     let next = CursorState {
         seen: Some(Seen { since: bound, below: None, xmin, xmax, xids, is_lookback: false }),
         greatest: if goes_on { shown.reached } else { shown.greatest },
-        swept: sweep::remembered(cursor, &ground, place, ends, sweeping.is_some()),
+        swept: sweep::remembered(cursor, &ground, place, ends, sweeping.as_ref()),
         found: Some(Found { rows: 0, late: is_late_known.then_some(0) }),
         files: place.relation.leaves.iter().map(|leaf| leaf.file).collect(),
         ..cursor.next(ground)

@@ -3,7 +3,7 @@
 use protocol::Result;
 
 use super::super::answer::{ask_one, unexpected};
-use super::super::history::{Past, Steps, Swept};
+use super::super::history::{Base, Past, Steps, Swept};
 use super::super::partition::Told;
 use super::super::state::{CursorState, Seen, shown_instant};
 use super::super::xids::{Ends, Xids};
@@ -58,8 +58,10 @@ pub(super) struct Sweeping {
     pub(super) past: Option<Past>,
     /// Transactions from the new snapshot's first open one on of which it is known that it shows them.
     pub(super) xids: Xids,
+    /// What counts as read, where that is not known.
+    base: Option<Base>,
     /// Whether some rows may be read twice.
-    pub(super) is_coarse: bool,
+    is_coarse: bool,
 }
 
 /// The last sync, if what it and those before it have read can be told from what they have not.
@@ -85,10 +87,10 @@ pub(super) fn sweeping(
     if !cursor.is_swept && since.is_some() {
         return None;
     }
-    let known = before.swept.as_ref();
+    let known = before.swept.clone().map(|swept| swept.based(seen));
     let known = known.filter(|swept| swept.oldest().is_none_or(|oldest| ends.follows(oldest, seen.xmax)));
     let xids = seen.xids.iter().filter(|xid| *xid >= ends.xmin);
-    let xids = xids.chain(known.into_iter().flat_map(|swept| swept.xids_from(ends.xmin))).collect();
+    let xids = xids.chain(known.iter().flat_map(|swept| swept.xids_from(ends.xmin))).collect();
     if let Some(swept) = known {
         if swept.is_coarse && !swept.steps.is_empty() {
             notes.push(format!(
@@ -97,11 +99,13 @@ pub(super) fn sweeping(
                 shown_instant(swept.at)
             ));
         }
-        let past = Past { steps: swept.steps.clone(), attached: swept.attached.clone() };
-        let is_coarse = swept.is_coarse && !past.steps.is_empty();
-        return Some(Sweeping { past: (!past.is_empty()).then_some(past), xids, is_coarse });
+        let is_coarse = swept.is_coarse && !swept.steps.is_empty();
+        let past = Past { steps: swept.steps, attached: swept.attached };
+        return Some(Sweeping { past: (!past.is_empty()).then_some(past), xids, base: None, is_coarse });
     }
-    let Some(since) = since else { return Some(Sweeping { past: None, xids, is_coarse: false }) };
+    let Some(below) = since else {
+        return Some(Sweeping { past: None, xids, base: None, is_coarse: false });
+    };
     notes.push(
         "it is not known which rows earlier syncs have passed by: this one finds what was written since the last, \
          and from now on all is found; `tidegate reconcile` shows what is missing"
@@ -109,8 +113,9 @@ pub(super) fn sweeping(
     );
     // A settled window has read rows there in a snapshot of its own.
     let xmin = if before.until.is_some() { ends.xmax } else { seen.xmax };
-    let past = Past { steps: Steps::unknown(since, xmin), attached: Vec::new() };
-    Some(Sweeping { past: Some(past), xids, is_coarse: false })
+    let base = Base { below, xmin };
+    let past = Past { steps: Steps::unknown(&base), attached: Vec::new() };
+    Some(Sweeping { past: Some(past), xids, base: Some(base), is_coarse: false })
 }
 
 /// What the report calls a step.
@@ -128,11 +133,11 @@ pub(super) fn remembered(
     ground: &Ground,
     place: &Place<'_>,
     ends: Ends,
-    is_sweep: bool,
+    sweeping: Option<&Sweeping>,
 ) -> Option<Swept> {
     let now = Swept::now(place.at);
-    if is_sweep {
-        return Some(now);
+    if let Some(sweeping) = sweeping {
+        return Some(Swept { base: sweeping.base.clone(), ..now });
     }
     if ground.before.as_ref().is_none_or(|before| !before.loaded) {
         // Of a large table it was not asked who wrote what lies below the bound.
