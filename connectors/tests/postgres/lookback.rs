@@ -52,7 +52,7 @@ fn position(sync: &Sync) -> Option<String> {
 async fn a_standby_by_itself_looks_at_all_rows_and_says_what_that_costs() {
     let cluster = Cluster::start(Options::default());
     let database = cluster.database();
-    let pad = "CREATE TABLE large AS SELECT i AS id, now() AS at, repeat('x', 1000) AS pad FROM generate_series(1, 9000) i";
+    let pad = "CREATE TABLE large AS SELECT i AS id, now() AS at, repeat('x', 1900) AS pad FROM generate_series(1, 18000) i";
     database.execute(&format!("{TABLE} INSERT INTO t VALUES (1); {pad}; CREATE VIEW v AS TABLE t")).await;
     let standby = standby_of(&cluster, &[]).await;
     let replica = standby.database(&database);
@@ -78,7 +78,7 @@ async fn a_standby_by_itself_looks_at_all_rows_and_says_what_that_costs() {
     let mut large = Sync::incremental(&replica, "public.large", "at").await.ids();
     large.stream.options.remove("sweep");
     let (mode, rows, notes) = synced(&mut large).await;
-    assert_eq!((mode.as_str(), rows.len()), ("seen_set", 9000));
+    assert_eq!((mode.as_str(), rows.len()), ("seen_set", 18000));
     assert!(tells(&notes, "every sync reads the whole table") && tells(&notes, "`read_from`"), "{notes:?}");
     let mut view = Sync::incremental(&replica, "public.v", "at").await;
     let error = view.error().await;
@@ -120,6 +120,16 @@ async fn rows_of_a_transaction_longer_than_the_lookback_are_lost_and_no_others()
     assert_eq!(back.rows().await, ["5", "6", "6"], "2 is lost, as was said");
     assert_eq!(seen.rows().await, ["2", "5", "6", "6"], "where the primary is asked, nothing is");
     assert_eq!((back.rows().await, seen.rows().await), (Rows::new(), Rows::new()));
+    back.sweep = true;
+    let (mode, rows, notes) = synced(&mut back).await;
+    assert_eq!((mode.as_str(), rows), ("sweep", numbers(2, 2)), "whoever looks at all rows finds it");
+    assert!(!tells(&notes, "are lost"), "{notes:?}");
+    back.sweep = false;
+    assert_eq!(back.rows().await, NOTHING);
+    set(&mut back, "sweep", "7d");
+    let (mode, rows, notes) = synced(&mut back).await;
+    assert_eq!((mode.as_str(), rows), ("lookback", Rows::new()));
+    assert!(tells(&notes, "until the next sweep finds them"), "{notes:?}");
 }
 
 #[tokio::test]
@@ -385,7 +395,7 @@ async fn every_way_to_a_lookback_and_from_it_doubles_nothing() {
 async fn discovery_says_what_a_standby_by_itself_can_do() {
     let cluster = Cluster::start(Options::default());
     let database = cluster.database();
-    let large = "CREATE TABLE large AS SELECT now() AS at, repeat('x', 1000) FROM generate_series(1, 9000)";
+    let large = "CREATE TABLE large AS SELECT now() AS at, repeat('x', 1900) FROM generate_series(1, 18000)";
     database.execute(&format!("{TABLE} {large}; ANALYZE; CREATE VIEW v AS TABLE t")).await;
     let standby = standby_of(&cluster, &[]).await;
     let modes = async |url: &str, settings: Value| {

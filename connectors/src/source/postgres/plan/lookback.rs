@@ -1,5 +1,4 @@
-//! A step where nobody tells what is running: to all that a snapshot shows, looked for from some time
-//! before the greatest value on.
+//! Where a seen set looks when nobody tells what is running: from some time before the greatest value on.
 //!
 //! Which versions were seen is told by transactions, as for a seen set: each is read once, however often
 //! the window looks at it. A standby lists no transactions that are running, but its snapshot has an
@@ -7,15 +6,14 @@
 //!
 //! What the snapshot does not show yet is committed after the greatest value that it shows. If its
 //! transaction is not open for longer than the lookback, its stamp is younger than that value less the
-//! lookback, and the next step looks at it. Rows of longer transactions are lost: this is no more than
-//! most tools promise, and it must be asked for by name.
+//! lookback, and the next step looks at it. Rows of longer transactions are lost until a sweep finds them:
+//! this is no more than most tools promise, and it must be asked for by name.
 
 use protocol::{Error, Result};
 
 use super::super::alone::Alone;
 use super::super::answer::{quote_literal, unexpected};
-use super::super::partition::CursorWindow;
-use super::super::state::{Bound, CursorKind, CursorState, Identity, Seen, State, later, shown_instant};
+use super::super::state::{Bound, CursorKind, CursorState, Identity, later, shown_instant};
 use super::super::xids::Ends;
 use super::clock;
 use super::cursor::{Cursor, Ground, Step};
@@ -26,52 +24,46 @@ use super::{quote_identifier, seen};
 /// In µs.
 const DAY: i64 = 86_400_000_000;
 
-/// All that the snapshot shows and the last one did not, as far as it lies where the last step said; none
-/// where too many transactions had to be remembered. `alone` was asked before the snapshot was taken.
-pub(super) async fn step(
+/// From where on the next step looks. `alone` was asked before the snapshot was taken.
+pub(super) async fn bound(
     cursor: &Cursor<'_>,
-    ground: Ground,
+    ground: &Ground,
     alone: &Alone,
     place: &Place<'_>,
-) -> Result<Option<Step>> {
+) -> Result<Option<Bound>> {
     let ends = place.snapshot.ends;
     let zone = cursor.options.cursor_timezone.as_deref();
     let latest = clock::first_anywhere(cursor.kind, alone.at, zone, place.sessions).await?;
-    check_clock(cursor, &ground, alone, ends, &latest)?;
-    let before = ground.before.as_ref().and_then(|before| before.seen.as_ref());
+    check_clock(cursor, ground, alone, ends, &latest)?;
     let greatest = greatest(cursor, place, &latest).await?;
-    let mut since = greatest.map(|greatest| looked_back(cursor, greatest));
-    if before.is_some_and(|before| (before.xmin, before.xmax) == (ends.xmin, ends.xmax)) {
-        since = later(ground.before.as_ref().and_then(CursorState::since), since);
-    }
-    let window = CursorWindow { since: since.clone(), ..cursor.window() };
-    let shown = seen::shown(cursor, place, ends, Some(window)).await?;
-    let Some(shown) = shown else { return Ok(None) };
-    let covered = seen::covered(cursor, &ground);
-    let is_idle = seen::is_idle(&covered, ends);
-    let seen =
-        Seen { since, below: None, xmin: ends.xmin, xmax: ends.xmax, xids: shown.xids, is_lookback: true };
-    let next = CursorState { seen: Some(seen), ..cursor.next(ground) };
-    let next = State { cursor: Some(next), is_full: false };
-    let window = (!is_idle).then(|| covered.clone());
-    let (mode, patchwork) = (Mode::Lookback, None);
-    Ok(Some(Step { mode, window, covered, next, patchwork, is_held_back: false, name: mode.name() }))
+    let since = greatest.map(|greatest| looked_back(cursor, greatest));
+    let before = ground.before.as_ref().and_then(|before| before.seen.as_ref());
+    let is_same = before.is_some_and(|before| (before.xmin, before.xmax) == (ends.xmin, ends.xmax));
+    Ok(if is_same { later(ground.before.as_ref().and_then(CursorState::since), since) } else { since })
 }
 
-/// `step`, and what was seen `before` where its snapshot has the same ends: it may be that of a standby
-/// which is behind by a commit that has moved neither. None where that is too much to remember.
-pub(super) fn remembering(mut step: Step, before: Option<&CursorState>) -> Option<Step> {
+/// Says of a step what it is, unless it looks at all rows this once.
+pub(super) fn label(step: &mut Step) {
+    if step.name == Mode::SeenSet.name() {
+        step.name = Mode::Lookback.name();
+    }
+    if let Some(seen) = step.next.cursor.as_mut().and_then(|next| next.seen.as_mut()) {
+        seen.is_lookback = true;
+    }
+}
+
+/// Keeps what was seen `before` where the snapshot of `step` has the same ends: it may be that of a standby
+/// which is behind by a commit that has moved neither. Returns whether that is not too much to remember.
+pub(super) fn remember(step: &mut Step, before: Option<&CursorState>) -> bool {
     let before = before.and_then(|before| before.seen.as_ref());
     let next = step.next.cursor.as_mut().and_then(|next| next.seen.as_mut());
-    if let (Some(before), Some(next)) = (before, next)
-        && (before.xmin, before.xmax) == (next.xmin, next.xmax)
-    {
-        next.xids.merge(&before.xids);
-        if next.xids.len() > seen::MOST {
-            return None;
+    match (before, next) {
+        (Some(before), Some(next)) if (before.xmin, before.xmax) == (next.xmin, next.xmax) => {
+            next.xids.merge(&before.xids);
+            next.xids.len() <= seen::MOST
         }
+        _ => true,
     }
-    Some(step)
 }
 
 /// Whether a standby shows less than the server that was read last, as one of several may: what it shows

@@ -183,7 +183,9 @@ impl<'a> Planning<'a> {
         if !attached.is_empty() {
             note::about_leaves(&new_leaves, &mut notes);
         }
-        let is_plain = step.mode == Mode::SeenSet && attached.is_empty() && step.patchwork.is_none();
+        // Several standbys may be behind one address, and a part with a snapshot of its own could show less.
+        let is_plain =
+            step.mode == Mode::SeenSet && !is_alone && attached.is_empty() && step.patchwork.is_none();
         partitions.extend(attached);
         let (shown, mut next) = (step.shown(), step.next);
         let is_loose = match kept.filter(|_| is_plain) {
@@ -223,7 +225,8 @@ impl<'a> Planning<'a> {
             Some(snapshot) => {
                 let server = barrier.at();
                 let place = seen::Place { snapshot, relation: &self.relation, sessions, at: server };
-                match seen::step(cursor, ground, &place, stream, notes).await? {
+                let bound = seen::bound(cursor, &ground, sessions, stream).await?;
+                match seen::step(cursor, ground, &place, bound, notes).await? {
                     Ok(step) => {
                         if !cursor.is_swept {
                             note::about_start(&step, barrier, notes);
@@ -266,15 +269,20 @@ impl<'a> Planning<'a> {
             return Ok(None);
         }
         let ground = cursor.ground_alone(&alone.server, snapshot.ends, stream, margin(stream), notes)?;
-        let before = ground.before.clone();
         let place = seen::Place { snapshot, relation, sessions, at: alone.at };
-        let step = if mode == Mode::Lookback {
-            lookback::step(cursor, ground, &alone, &place).await?
+        let bound = if mode == Mode::Lookback {
+            lookback::bound(cursor, &ground, &alone, &place).await?
         } else {
-            seen::step(cursor, ground, &place, stream, notes).await?.ok()
+            seen::bound(cursor, &ground, sessions, stream).await?
         };
-        if let Some(step) = step.and_then(|step| lookback::remembering(step, before.as_ref())) {
-            return Ok(Some(step));
+        let before = ground.before.clone();
+        if let Ok(mut step) = seen::step(cursor, ground, &place, bound, notes).await? {
+            if mode == Mode::Lookback {
+                lookback::label(&mut step);
+            }
+            if lookback::remember(&mut step, before.as_ref()) {
+                return Ok(Some(step));
+            }
         }
         // Another try is to look at what has ended by then.
         sessions.retire(&snapshot.id).await;

@@ -7,6 +7,7 @@ use super::super::discover::{Leaf, Relation};
 use super::super::state::{CursorKind, shown_instant};
 use super::cursor::{Cursor, Step};
 use super::mode::{Choice, Mode};
+use super::option::Sweep;
 use super::quote_identifier;
 
 /// A smaller table is read in no time, index or not.
@@ -87,9 +88,13 @@ pub(super) fn about_mode(choice: &Choice, cursor: &Cursor<'_>, relation: &Relati
             blind.cure()
         ));
     }
-    if choice.mode == Mode::Lookback {
+    if choice.mode == Mode::Lookback && !cursor.is_sweep {
+        let until = match cursor.options.sweep {
+            Sweep::Every(_) => ", until the next sweep finds them",
+            _ => "",
+        };
         notes.push(format!(
-            "the mode is lookback: rows of transactions that are open for longer than {} are lost",
+            "the mode is lookback: rows of transactions that are open for longer than {} are lost{until}",
             cursor.options.lookback()
         ));
     }

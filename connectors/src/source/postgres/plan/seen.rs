@@ -29,9 +29,9 @@ use super::sweep::{self, Sweeping};
 pub(super) const MOST: usize = 100_000;
 
 /// What a snapshot shows of the rows that the next step has to look at.
-pub(super) struct Shown {
+struct Shown {
     /// The transactions from the snapshot's first open one on that wrote some.
-    pub(super) xids: Xids,
+    xids: Xids,
     /// The greatest value.
     greatest: Option<String>,
     /// The greater of that and what was reached before.
@@ -47,16 +47,15 @@ pub(super) struct Place<'a> {
     pub(super) at: i64,
 }
 
-/// All that the snapshot shows and the last one did not, or the ground that was given where too many
-/// transactions had to be remembered.
+/// All that the snapshot shows and the last one did not, as far as it lies where the last step said; the next
+/// one looks from `bound` on. Or the ground that was given, where too many transactions had to be remembered.
 pub(super) async fn step(
     cursor: &Cursor<'_>,
     ground: Ground,
     place: &Place<'_>,
-    stream: &ConfiguredStream,
+    bound: Option<Bound>,
     notes: &mut Vec<String>,
 ) -> Result<Result<Step, Ground>> {
-    let bound = bound(cursor, &ground, place.sessions, stream).await?;
     let last = sweep::trusted(&ground).map(|(_, seen)| seen.xmin);
     // What had ended by the last snapshot has ended, whichever replica says so.
     let ends = Ends { xmin: place.snapshot.ends.xmin.max(last.unwrap_or(0)), ..place.snapshot.ends };
@@ -119,7 +118,7 @@ fn told(
 }
 
 /// What the last step did not see, from where it said that more can come.
-pub(super) fn covered(cursor: &Cursor<'_>, ground: &Ground) -> CursorWindow {
+fn covered(cursor: &Cursor<'_>, ground: &Ground) -> CursorWindow {
     let before = ground.before.as_ref().filter(|before| before.loaded);
     match before {
         None => cursor.window(),
@@ -134,7 +133,7 @@ pub(super) fn covered(cursor: &Cursor<'_>, ground: &Ground) -> CursorWindow {
 }
 
 /// Whether no transaction has begun to write since.
-pub(super) fn is_idle(covered: &CursorWindow, ends: Ends) -> bool {
+fn is_idle(covered: &CursorWindow, ends: Ends) -> bool {
     covered.unseen.as_ref().is_some_and(|unseen| ends.xmax <= unseen.xmin) && covered.past.is_none()
 }
 
@@ -158,7 +157,7 @@ fn window(cursor: &Cursor<'_>, ground: &Ground, bound: Option<&Bound>) -> Cursor
 
 /// Where what is still to come lies, as far as cursors are what they should be: there the next step starts
 /// to look, unless it looks everywhere.
-async fn bound(
+pub(super) async fn bound(
     cursor: &Cursor<'_>,
     ground: &Ground,
     sessions: &Sessions,
@@ -175,7 +174,7 @@ async fn bound(
 }
 
 /// Asks in the snapshot, where there is anything to ask; none where there are too many transactions.
-pub(super) async fn shown(
+async fn shown(
     cursor: &Cursor<'_>,
     place: &Place<'_>,
     ends: Ends,

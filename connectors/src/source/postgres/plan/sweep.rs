@@ -25,7 +25,7 @@ pub(super) async fn schedule(
     client: &Client,
     notes: &mut Vec<String>,
 ) -> Result<()> {
-    if mode != Mode::SeenSet {
+    if !mode.is_by_version() {
         if is_asked {
             notes.push("the stream can't be swept: only a seen set can look at all rows".to_owned());
         }
