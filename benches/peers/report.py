@@ -18,28 +18,40 @@ def middle(runs, field):
     return median(run[field] for run in runs)
 
 
+def table_of(result, head, rows):
+    """A table. One of a busy machine has no times by the clock: they are worth nothing there."""
+    keep = [at for at, name in enumerate(head) if not (result["busy"] and ("wall" in name or name == "speed"))]
+    lines = [[row[at] if at < len(row) else "" for at in keep] for row in [head, ["---"] * len(head), *rows]]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
 def load(result, table):
     """The table of the first job."""
     rows = result["tables"][table]["rows"]
     by_peer = result["load"][table]
     base = by_peer.get(BASE)
-    lines = [
-        "| | wall, s | speed | CPU, s per M rows | server's CPU, s per M rows | peak RSS, MiB | files, MB | arrived |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    head = ["", "wall, s", "speed", "CPU, s per M rows", "server's CPU, s per M rows", "peak RSS, MiB", "files, MB", "arrived"]
+    lines = []
     for name, peer in by_peer.items():
         runs = counted(peer["runs"])
         if peer["failure"]:
-            lines.append(f"| {name} | failed: {peer['failure']} | | | | | | |")
+            lines.append([name, *[""] * 6, f"failed: {peer['failure']}"])
             continue
         per_million = 1e6 / rows
         speed = "" if base is None else speeds(base["runs"], peer["runs"])
         once = "" if len(runs) == result["rounds"] else f", measured {'once' if len(runs) == 1 else f'{len(runs)} times'}"
         lines.append(
-            f"| {name}{once} | {number(middle(runs, 'wall'))} | {speed} | {number(middle(runs, 'cpu') * per_million)} | "
-            f"{number(middle(runs, 'server') * per_million)} | {middle(runs, 'rss'):.0f} | {arrived(result, table, peer)} |"
+            [
+                name + once,
+                number(middle(runs, "wall")),
+                speed,
+                number(middle(runs, "cpu") * per_million),
+                number(middle(runs, "server") * per_million),
+                f"{middle(runs, 'rss'):.0f}",
+                *arrived(result, table, peer),
+            ]
         )
-    return lines
+    return table_of(result, head, lines)
 
 
 def counted(runs):
@@ -57,7 +69,7 @@ def speeds(base, runs):
 def arrived(result, table, peer):
     check = peer.get("check")
     if not check:
-        return "| nothing is written"
+        return "", "nothing is written"
     source = result["tables"][table]
     wrong = []
     if check["rows"] != source["rows"]:
@@ -71,29 +83,29 @@ def arrived(result, table, peer):
     # A sum that can't be made is of a column whose type is told already.
     told = "; ".join(wrong) or "all rows, types and sums"
     compression = "" if check["compression"] == ["ZSTD"] else f" ({', '.join(check['compression']).lower()})"
-    return f"{check['bytes'] / 1e6:,.0f}{compression} | {told}"
+    return f"{check['bytes'] / 1e6:,.0f}{compression}", told
 
 
 def increment(result):
     """The table of the second job."""
-    lines = [
-        "| | how it finds what is new | nothing new: wall, s | CPU, s | peak RSS, MiB | new rows: wall, s | CPU, s | "
-        "peak RSS, MiB | rows read |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    head = ["", "how it finds what is new"]
+    for kind in ("nothing new", "new rows"):
+        head += [f"{kind}: wall, s", f"{kind}: CPU, s", f"{kind}: peak RSS, MiB"]
+    head.append("rows read")
+    lines = []
     for name, peer in result["increment"].items():
         if peer["failure"]:
-            lines.append(f"| {name} | failed: {peer['failure']} | | | | | | | |")
+            lines.append([name, peer["finds"], *[""] * 6, f"failed: {peer['failure']}"])
             continue
-        cells = [peer["finds"]]
+        cells = [name, peer["finds"]]
         for kind in ("nothing", "new"):
             runs = peer[kind]
             cells += [f"{middle(runs, 'wall'):.3f}", f"{middle(runs, 'cpu'):.3f}", f"{middle(runs, 'rss'):.0f}"]
         read = sorted(set(peer["read"]))
         right = all(row == result["new_rows"] for row in read)
         cells.append(f"{result['new_rows']:,}" if right else f"**{', '.join(map(str, read))} of {result['new_rows']:,}**")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return lines
+        lines.append(cells)
+    return table_of(result, head, lines)
 
 
 def late(result):
@@ -132,9 +144,11 @@ def markdown(result):
     for table in result["load"]:
         lines += [f"## First load: {table}, {result['tables'][table]['rows']:,} rows", "", *load(result, table), ""]
     if result["load"]:
+        if not result["busy"]:
+            lines.append("*Speed* is the time of one COPY connection in the same round by one's own: median, least and greatest.")
         lines += [
-            "*Speed* is the time of one COPY connection in the same round by one's own: median, least and greatest. CPU is that of "
-            "the tool; *the server's* is that of the sessions it opened. *Arrived* compares rows, types and some sums with the server's.",
+            "CPU is that of the tool; *the server's* is that of the sessions it opened. *Arrived* compares rows, types and "
+            "some sums with the server's.",
             "",
         ]
     if result["increment"]:

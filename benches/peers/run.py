@@ -34,6 +34,7 @@ def arguments():
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=JOBS)
     parser.add_argument("--patience", type=float, default=120, help="who needs so many seconds for a load is asked once only")
     parser.add_argument("--results", default=os.path.join(ROOT, "benches", "results"), help="folder")
+    parser.add_argument("--busy", action="store_true", help="other work is going on here: tell no times by the clock")
     parser.add_argument("--note", default="", help="a sentence about the circumstances, for the results")
     parser.add_argument("--no-build", action="store_true", help="take target/release, or $TIDEGATE, as it is")
     return parser.parse_args()
@@ -253,6 +254,7 @@ def measure(options, server, peers):
         "date": datetime.date.today().isoformat(),
         "scale": options.scale,
         "rounds": options.rounds,
+        "busy": options.busy,
         "note": options.note,
         "command": " ".join(["python3 benches/peers/run.py", *sys.argv[1:]]),
         "machine": machine(server),
