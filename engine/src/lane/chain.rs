@@ -73,7 +73,10 @@ impl Chain {
         }
         let mut file = match self.open.remove(&folder) {
             Some(file) => file,
-            None => FileWriter::create(&reading.settings, reading.stage.as_ref(), folder.as_deref()).await?,
+            None => {
+                let stage = reading.stage.as_ref();
+                FileWriter::create(&reading.settings, stage, folder.as_deref(), Some(batch)).await?
+            }
         };
         let written = file.write(batch).await;
         if written.is_ok() && file.bytes() >= reading.stage.options().target_bytes {

@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayAccessor, GenericListArray, OffsetSizeTrait, Primi
 use arrow_schema::{DataType, TimeUnit};
 use twox_hash::XxHash3_64;
 
-use super::mix;
+use super::{mix, short};
 
 /// How values of one column are hashed.
 #[derive(Debug, Clone)]
@@ -92,10 +92,10 @@ impl Column {
                 }),
             },
             Kind::Decimal => match values.as_primitive_opt::<Decimal128Type>() {
-                Some(values) => primitive(values, rows, |value| hash(seed, &value.to_le_bytes())),
+                Some(values) => primitive(values, rows, |value| short::of_16(seed, value.cast_unsigned())),
                 None => {
                     primitive(values.as_primitive::<Decimal256Type>(), rows, |value| match value.to_i128() {
-                        Some(small) => hash(seed, &small.to_le_bytes()),
+                        Some(small) => short::of_16(seed, small.cast_unsigned()),
                         None => hash(seed, &value.to_le_bytes()),
                     });
                 }
@@ -166,8 +166,9 @@ fn kind_name(data_type: &DataType) -> Option<String> {
     })
 }
 
+#[inline]
 fn number(seed: u64, value: i64) -> u64 {
-    hash(seed, &value.to_le_bytes())
+    short::of_8(seed, value.cast_unsigned())
 }
 
 /// The bits as Float64. Done by hand for NaN, whose other bits a cast need not keep.

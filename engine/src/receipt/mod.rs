@@ -35,6 +35,7 @@
 
 mod column;
 mod file;
+mod short;
 #[cfg(test)]
 mod tests;
 

@@ -10,10 +10,14 @@ use protocol::{Compression, Error, Result, Stage, StagedFile, StagedWriter};
 use std::sync::Arc;
 use tokio::task::block_in_place;
 
+use super::dictionary;
 use crate::receipt::{ColumnSums, FileReceipt, RowHasher};
 
 /// Rows of a row group at most, and up to a batch more.
 const ROW_GROUP_ROWS: usize = 1 << 20;
+/// A page before it is compressed. It stays in the processor's cache from one step to the next, and the
+/// compressor of each column needs memory for one page.
+const PAGE_BYTES: usize = 64 << 10;
 
 /// How files of one stream are encoded.
 #[derive(Debug, Clone)]
@@ -37,12 +41,25 @@ impl FileSettings {
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_compression(codec)
+            .set_data_page_size_limit(PAGE_BYTES)
+            .set_dictionary_page_size_limit(dictionary::BYTES)
             // Row groups are ended here, where their sums are.
             .set_max_row_group_row_count(None)
             .build();
         let row_group_bytes = usize::try_from(row_group_bytes).unwrap_or(usize::MAX);
         let hasher = RowHasher::new(&schema, &[]).map(Arc::new);
         Self { schema, properties: Arc::new(properties), row_group_bytes, hasher }
+    }
+
+    /// As a file is to be encoded that begins with `first`.
+    fn properties(&self, first: Option<&RecordBatch>) -> WriterProperties {
+        let properties = self.properties.as_ref().clone();
+        let (Some(hasher), Some(first)) = (&self.hasher, first) else { return properties };
+        let mut builder = properties.into_builder();
+        for column in dictionary::hopeless(hasher, first) {
+            builder = builder.set_column_dictionary_enabled(column, false);
+        }
+        builder.build()
     }
 
     /// Names the columns that are not the source's.
@@ -64,14 +81,17 @@ pub(crate) struct FileWriter {
 }
 
 impl FileWriter {
+    /// `first` are rows that the file begins with, if there are any: they tell how to encode it, and are
+    /// yet to be written.
     pub(crate) async fn create(
         settings: &FileSettings,
         stage: &dyn Stage,
         folder: Option<&str>,
+        first: Option<&RecordBatch>,
     ) -> Result<Self> {
         let staged = stage.create(folder).await?;
         protocol::point!("file.created");
-        let properties = settings.properties.as_ref().clone();
+        let properties = settings.properties(first);
         let encoder =
             ArrowWriter::try_new(Vec::new(), settings.schema.clone(), Some(properties)).map_err(encoding)?;
         let receipt = settings.hasher.clone().map(FileReceipt::new);

@@ -1,5 +1,6 @@
 //! From batches to Parquet files on a stage.
 
+mod dictionary;
 mod file;
 mod folder;
 
