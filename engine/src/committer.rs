@@ -98,6 +98,11 @@ impl<'a> Committer<'a> {
         settled
     }
 
+    /// Whether a part of the plan is committed, by this sync or by an earlier one.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.plan.resumed || self.committed.commits > 0
+    }
+
     /// What is held and not committed.
     pub(crate) fn held(&self) -> &Staged {
         &self.held

@@ -1,6 +1,7 @@
 //! One sync of one stream: the order of its steps.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
@@ -111,11 +112,7 @@ impl StreamSync<'_> {
             report.seconds.plan += watch.seconds();
             report.planned(&plan, &prepared);
             match self.execute(&plan, prepared, report).await {
-                // To plan again would read once more what is committed of this plan.
-                Err(error) if error.kind() == ErrorKind::Stale && (plan.resumed || report.commits > 0) => {
-                    return Err(unplannable(&error));
-                }
-                // What the plan relied on is gone, and nothing of it is committed: plan again.
+                // What the plan or the stage relied on is gone: go on with what is left, or plan again.
                 Err(error) if error.kind() == ErrorKind::Stale => {
                     attempts.wait(error, &self.context.stop, &self.progress.retries).await?;
                 }
@@ -220,6 +217,7 @@ impl StreamSync<'_> {
             patience: context.config.patience(),
             stop: context.stop.clone(),
             halt: Stop::default(),
+            lost: AtomicBool::new(false),
             stage: prepared.stage,
         }
     }
@@ -275,6 +273,7 @@ impl StreamSync<'_> {
         report.read(&sum);
         let result = match collected.and(read) {
             Ok(()) => self.conclude(&mut committer, &reading).await,
+            Err(error) if reading.is_lost() && committer.is_begun() => Err(unplannable(&error)),
             Err(error) => Err(error),
         };
         if result.is_err() {
@@ -352,12 +351,9 @@ impl StreamSync<'_> {
     async fn salvage(&self, committer: &mut Committer<'_>, reading: &Reading, result: &Result<()>) {
         // After a conflict a commit would fail; before a plan is made again it would leave a part of the
         // stale one to be resumed.
-        let is_begun = committer.plan.resumed || committer.committed.commits > 0;
-        let in_vain = result.as_ref().is_err_and(|error| match error.kind() {
-            ErrorKind::Conflict => true,
-            ErrorKind::Stale => !is_begun,
-            _ => false,
-        });
+        let in_vain = result
+            .as_ref()
+            .is_err_and(|error| matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Stale));
         if !in_vain && committer.may_commit() {
             if let Err(error) = committer.commit().await {
                 tracing::warn!(
@@ -373,7 +369,8 @@ impl StreamSync<'_> {
     }
 }
 
-/// The rest of a plan can't be read any more, and a part of it is committed: a person has to decide.
+/// The rest of a plan can't be read any more, and a part of it is committed. To plan again would read that
+/// once more: a person has to decide.
 fn unplannable(error: &Error) -> Error {
     let message = format!("the rest of an unfinished sync can't be read any more: {}", error.message());
     let pairs = error.context_pairs().iter().cloned();

@@ -4,6 +4,7 @@ mod chain;
 pub(crate) mod outlet;
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -40,9 +41,16 @@ pub(crate) struct Reading {
     pub(crate) stop: Stop,
     /// Asked for by another lane of the stream that failed: all is thrown away.
     pub(crate) halt: Stop,
+    /// Whether the source has said of a part that it can't be read any more.
+    pub(crate) lost: AtomicBool,
 }
 
 impl Reading {
+    /// Whether what the plan says is not there any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
     fn next(&self) -> Option<Value> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
@@ -168,9 +176,11 @@ impl Lane {
         let ended = (&mut reader.0).await;
         received?;
         let seen = match ended {
-            Ok(result) => {
-                result.map_err(|error| error.context("stream", self.reading.stream.name.clone()))?
+            Ok(Err(error)) => {
+                self.reading.lost.fetch_or(error.kind() == ErrorKind::Stale, Ordering::Relaxed);
+                return Err(error.context("stream", self.reading.stream.name.clone()));
             }
+            Ok(Ok(seen)) => seen,
             // What a panic says may hold values of rows, so it is no cause that is told.
             Err(_panic) => return Err(Error::internal("reading panicked")),
         };
