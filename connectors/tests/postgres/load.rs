@@ -30,7 +30,11 @@ pub(crate) async fn churn(database: &Database) {
 }
 
 pub(crate) async fn table(database: &Database) {
-    let rows = format!("INSERT INTO t (id) SELECT generate_series(1, {ROWS})");
+    table_of(database, ROWS).await;
+}
+
+pub(crate) async fn table_of(database: &Database, rows: i64) {
+    let rows = format!("INSERT INTO t (id) SELECT generate_series(1, {rows})");
     database.execute(&format!("{TABLE}; {rows}; ANALYZE t")).await;
 }
 
@@ -41,7 +45,7 @@ pub(crate) async fn first_load(database: &Database, settings: Value) -> Sync {
     sync
 }
 
-/// A first load, committed part by part.
+/// A large load, committed part by part.
 pub(crate) struct Load {
     pub(crate) plan: DynPlan,
     pub(crate) left: Vec<Planned<Value>>,
@@ -51,11 +55,23 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) async fn begin(sync: &Sync) -> Self {
+        Self::planned(sync, "seen_set", HashMap::new()).await
+    }
+
+    /// A look at all rows, after what was read so far.
+    pub(crate) async fn sweep(self, sync: &mut Sync) -> Self {
+        sync.sweep = true;
+        let load = Self::planned(sync, "sweep", self.times).await;
+        sync.sweep = false;
+        load
+    }
+
+    async fn planned(sync: &Sync, mode: &str, times: HashMap<String, u32>) -> Self {
         let mut plan = sync.plan().await.unwrap();
-        assert_eq!((plan.grain, plan.mode.as_str()), (Grain::Partition, "seen_set"));
+        assert_eq!((plan.grain, plan.mode.as_str()), (Grain::Partition, mode));
         assert!(plan.partitions.len() >= 4, "{} parts", plan.partitions.len());
         let left = std::mem::take(&mut plan.partitions);
-        Self { plan, left, times: HashMap::new() }
+        Self { plan, left, times }
     }
 
     /// What a later process knows: only what a commit keeps.

@@ -10,7 +10,7 @@ use protocol::{ErrorKind, Grain, Versioned};
 use serde_json::json;
 
 use crate::harness::{Rows, Sync};
-use crate::load::{Load, ROWS, churn, first_load, restarted, table};
+use crate::load::{Load, ROWS, churn, first_load, restarted, table, table_of};
 
 async fn end_keeper(database: &Database) {
     let ended = database
@@ -65,6 +65,58 @@ async fn another_process_goes_on_without_reading_twice_what_was_committed() {
     assert!(notes.iter().any(|note| note.contains("parts were read in others")), "{notes:?}");
     load.is_whole(&database).await;
     goes_on(load, sync, &database).await;
+}
+
+/// Increments that pass rows by.
+async fn passes_by(load: &mut Load, sync: &mut Sync, database: &Database) {
+    for _ in 0..3 {
+        database.execute("UPDATE t SET version = DEFAULT, at = now() WHERE id % 13 = 0").await;
+        database.execute("UPDATE t SET version = DEFAULT, at = '2002-02-02' WHERE id % 17 = 0").await;
+        load.take(sync.rows().await);
+    }
+    assert!(!load.lost(database).await.is_empty(), "nothing was passed by");
+}
+
+#[tokio::test]
+async fn a_sweep_after_a_repair_finds_what_was_passed_by_and_nothing_else() {
+    let database = Cluster::shared().database();
+    table(&database).await;
+    let mut sync = first_load(&database, json!({})).await;
+    let mut load = Load::begin(&sync).await;
+    load.parts(&sync, 2).await;
+    end_keeper(&database).await;
+    churn(&database).await;
+    assert_eq!(load.end(&mut sync).await.0, 1);
+    passes_by(&mut load, &mut sync, &database).await;
+    sync.sweep = true;
+    load.take(sync.rows().await);
+    sync.sweep = false;
+    load.is_whole(&database).await;
+    goes_on(load, sync, &database).await;
+}
+
+#[tokio::test]
+async fn a_sweep_whose_snapshot_is_lost_is_repaired() {
+    let database = Cluster::shared().database();
+    // Smaller ones are swept by one session.
+    table_of(&database, 5 * ROWS).await;
+    let mut sync = first_load(&database, json!({})).await;
+    let mut load = Load::begin(&sync).await;
+    load.end(&mut sync).await;
+    passes_by(&mut load, &mut sync, &database).await;
+    let mut load = load.sweep(&mut sync).await;
+    load.parts(&sync, 2).await;
+    restarted(&mut sync, &database, json!({})).await;
+    database.execute("UPDATE t SET version = DEFAULT WHERE id % 3 = 0").await;
+    load.parts(&sync, 1).await;
+    database.execute("UPDATE t SET version = DEFAULT WHERE id % 5 = 0").await;
+    assert_eq!(load.end(&mut sync).await.0, 1);
+    load.is_whole(&database).await;
+    passes_by(&mut load, &mut sync, &database).await;
+    sync.sweep = true;
+    load.take(sync.rows().await);
+    sync.sweep = false;
+    load.is_whole(&database).await;
 }
 
 #[tokio::test]
