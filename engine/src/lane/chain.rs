@@ -71,12 +71,11 @@ impl Chain {
         if let Some(current) = &mut self.current {
             current.torn = true;
         }
-        let mut file = match self.open.remove(&folder) {
-            Some(file) => file,
-            None => {
-                let stage = reading.stage.as_ref();
-                FileWriter::create(&reading.settings, stage, folder.as_deref(), Some(batch)).await?
-            }
+        let mut file = if let Some(file) = self.open.remove(&folder) {
+            file
+        } else {
+            let stage = reading.stage.as_ref();
+            FileWriter::create(&reading.settings, stage, folder.as_deref(), Some(batch)).await?
         };
         let written = file.write(batch).await;
         if written.is_ok() && file.bytes() >= reading.stage.options().target_bytes {

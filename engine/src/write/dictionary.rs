@@ -26,16 +26,16 @@ pub(super) fn hopeless(hasher: &RowHasher, first: &RecordBatch) -> Vec<ColumnPat
     if rows < LEAST {
         return Vec::new();
     }
-    let mut hashes = vec![0; rows];
+    let mut marks = vec![0; rows];
     let mut paths = Vec::new();
     for (index, field) in first.schema_ref().fields().iter().enumerate() {
         if field.data_type().is_nested() {
             continue;
         }
         let values = first.column(index).slice(0, rows);
-        hashes.fill(0);
-        hasher.add_column(index, &values, &mut hashes);
-        let different = hashes.iter().collect::<HashSet<_>>().len();
+        marks.fill(0);
+        hasher.add_column(index, &values, &mut marks);
+        let different = marks.iter().collect::<HashSet<_>>().len();
         // All NULLs count as one value.
         if different * 10 > (rows - values.null_count()) * 9 && values.null_count() * 2 < rows {
             paths.push(ColumnPath::new(vec![field.name().clone()]));
