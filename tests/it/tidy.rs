@@ -56,6 +56,17 @@ fn none(what: &str, found: &[String]) {
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
 }
 
+/// A room for everything: folders that stand at the root, beside files and what begins with a dot.
+#[test]
+fn the_rooms_are_the_known_ones() {
+    const ROOMS: [&str; 7] = ["benches", "connectors", "docker", "engine", "protocol", "src", "tests"];
+    let is_strange = |path: &String| {
+        path.split_once('/').is_some_and(|(room, _)| !ROOMS.contains(&room) && !room.starts_with('.'))
+    };
+    let strange: Vec<String> = files().into_iter().map(|(shown, _)| shown).filter(is_strange).collect();
+    none("files in rooms that nobody knows", &strange);
+}
+
 #[test]
 fn files_are_short() {
     let long = |(path, text): &(String, String)| {
