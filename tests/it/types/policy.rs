@@ -14,7 +14,7 @@ INSERT INTO unfit VALUES
     (1, 'infinity', 'infinity', 'infinity', '24:00', 'NaN', 'Infinity', '{{1,2},{3,NULL}}', '{infinity,2000-01-01}', 'infinity'),
     (2, '-infinity', '-infinity', '-infinity', '12:00', 1.5, '-Infinity', '{1}', NULL, '2000-01-01'),
     (3, '5874897-12-31', '294276-12-31 01:02', '294276-12-31 01:02+00', '00:00', 0, 98765432109876.54, '{}', '{}', '2000-01-01'),
-    (4, '4713-11-24 BC', '4713-11-24 BC', '4713-11-24 00:00+00 BC', '23:59:59.999999', -1, 0.125, '[2:3]={1,2}', '{NULL}', '2000-01-01'),
+    (4, '4713-11-24 BC', '4713-11-24 BC', '4713-11-24 00:00+00 BC', '23:59:59.999999', -1, 4711.125, '[2:3]={1,2}', '{NULL}', '2000-01-01'),
     (5, NULL, NULL, NULL, NULL, NULL, 'NaN', NULL, NULL, '2000-01-01'),
     (6, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '2000-01-01');
 ";
@@ -137,7 +137,7 @@ async fn clamp_takes_the_nearest_value_and_counts_it() {
             "tz": [LAST, FIRST, LAST, BEFORE_CHRIST, null, null],
             "t": ["86399999999", "43200000000", "0", "86399999999", null, null],
             "p": [null, "1.50", "0.00", "-1.00", null, null],
-            "q": ["99999999.99", "-99999999.99", "99999999.99", "0.13", null, null],
+            "q": ["99999999.99", "-99999999.99", "99999999.99", "4711.13", null, null],
             "m": [["1", "2", "3", null], ["1"], [], ["1", "2"], null, null],
             "l": [["2932896", "10957"], null, [], [null], null, null],
             "required": ["2932896", "10957", "10957", "10957", "10957", "10957"],
@@ -159,7 +159,7 @@ async fn an_error_names_the_column_and_never_the_value() {
         project = project.stream(stream);
     }
     let ran = project.run(&["sync", "--output", "json", "-vv"]).exits(65);
-    for value in ["294276", "98765432109876", "0.125", "24:00", "{1,2}"] {
+    for value in ["294276", "98765432109876", "4711.125", "24:00:00", "{1,2}"] {
         assert!(!ran.stdout.contains(value) && !ran.stderr.contains(value), "{value} is in {}", ran.stderr);
     }
     let report = ran.json();
