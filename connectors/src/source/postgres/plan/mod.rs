@@ -223,8 +223,8 @@ impl<'a> Planning<'a> {
         let mut ground = cursor.ground(barrier, ends, stream, slack, notes)?;
         match snapshot.filter(|_| is_seen) {
             Some(snapshot) => {
-                let server = barrier.at();
-                let place = seen::Place { snapshot, relation: &self.relation, sessions, at: server };
+                let (relation, at) = (&self.relation, barrier.at());
+                let place = seen::Place { snapshot, relation, sessions, at };
                 let bound = seen::bound(cursor, &ground, sessions, stream).await?;
                 match seen::step(cursor, ground, &place, bound, notes).await? {
                     Ok(step) => {

@@ -13,8 +13,8 @@ use super::mode::Mode;
 use super::option::Sweep;
 use super::seen::Place;
 
-/// A smaller table is looked at each time. The server takes 0.6 ms for a MiB that it has in memory, so this
-/// is 20 ms, and 200 such tables keep two cores busy for two seconds.
+/// A smaller table is looked at each time. The server takes 0.6 ms for a MiB that it has in memory: by that,
+/// this is 20 ms, and 200 such tables keep two cores busy for two seconds.
 pub(super) const SMALL_BYTES: u64 = 32 << 20;
 
 /// Decides whether this sync looks at all rows: if it is asked to, or the last time is long ago.
