@@ -409,9 +409,12 @@ impl<'a> Turn<'a> {
     async fn enter(mut lease: Lease<'a>, snapshot: &Snapshot) -> Result<Self> {
         const WHAT: &str = "could not import a snapshot";
         if lease.reader.inside.as_ref() != Some(&snapshot.id) {
-            let sql = format!("{}; {}", begin(&lease, Some(&snapshot.id)), named());
+            let begun = begin(&lease, Some(&snapshot.id));
+            let sql = format!("{begun}; {}, txid_current_snapshot()", named());
             let row = ask_one(&lease, WHAT, &sql).await.map_err(import_failed)?;
-            if row.text(1) != Some(&snapshot.server) {
+            // After a crash the server has the same start, and another session's snapshot may have this name.
+            let is_same = row.text(2).and_then(ends) == Some(snapshot.ends);
+            if row.text(1) != Some(&snapshot.server) || !is_same {
                 return Err(lost());
             }
             lease.reader.inside = Some(snapshot.id.clone());
