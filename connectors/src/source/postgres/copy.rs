@@ -19,16 +19,18 @@ pub(crate) async fn copy_out<S>(
 ) -> Result<u64> {
     let mut copy = client.copy(sql, what).await?;
     protocol::point!("copy.begun");
-    while let Some(mut chunk) = copy.chunk().await? {
-        while !chunk.is_empty() {
-            let taken = decoder.decode(chunk)?;
-            protocol::point!("copy.decoded");
-            chunk = &chunk[taken..];
-            if decoder.is_full() {
-                emit(&mut decoder, out).await?;
-                protocol::point!("copy.emitted");
+    while copy.wait().await? {
+        while let Some(mut part) = copy.part() {
+            while !part.is_empty() {
+                let taken = decoder.decode(part)?;
+                part = &part[taken..];
+                if decoder.is_full() {
+                    emit(&mut decoder, out).await?;
+                    protocol::point!("copy.emitted");
+                }
             }
         }
+        protocol::point!("copy.decoded");
     }
     emit(&mut decoder, out).await?;
     let rows = decoder.finish()?;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::marker::PhantomData;
-use std::ops::Range;
 
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
@@ -71,14 +70,19 @@ impl CopyOut<'_> {
 
     /// The next bytes of rows, cut anywhere; `None` once the server says that all were sent.
     pub(crate) async fn chunk(&mut self) -> Result<Option<&[u8]>> {
+        Ok(if self.wait().await? { self.part() } else { None })
+    }
+
+    /// Waits until [`part`](Self::part) has something; false once the server says that all was sent.
+    pub(crate) async fn wait(&mut self) -> Result<bool> {
         loop {
-            let rows = self.gather();
-            if !rows.is_empty() {
-                return Ok(Some(&self.buffer[rows]));
+            self.enter();
+            if self.missing > 0 && self.start < self.end {
+                return Ok(true);
             }
             if self.missing > 0 || self.end - self.start < HEADER_BYTES {
                 if self.loan.is_none() {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 self.fill().await?;
             } else {
@@ -88,40 +92,30 @@ impl CopyOut<'_> {
         }
     }
 
+    /// What is here of the next row: all of it, unless the buffer ends before.
+    #[inline]
+    pub(crate) fn part(&mut self) -> Option<&[u8]> {
+        self.enter();
+        let from = self.start;
+        let part = self.missing.min(self.end - from);
+        self.start += part;
+        self.missing -= part;
+        if part > 0 { Some(&self.buffer[from..self.start]) } else { None }
+    }
+
     /// How many rows the server says it sent; known after the end.
     pub(crate) fn rows(&self) -> Option<u64> {
         self.rows
     }
 
-    /// Moves the parts of rows that are in the buffer together, over the headers between them, and
-    /// says where they are then.
-    fn gather(&mut self) -> Range<usize> {
-        self.enter();
-        let first = self.start;
-        let mut to = first;
-        loop {
-            let part = self.missing.min(self.end - self.start);
-            if to != self.start {
-                self.buffer.copy_within(self.start..self.start + part, to);
-            }
-            to += part;
-            self.start += part;
-            self.missing -= part;
-            if !self.enter() {
-                return first..to;
-            }
+    /// Steps over the headers of rows, where one is next, up to the first that has bytes.
+    #[inline]
+    fn enter(&mut self) {
+        while self.missing == 0 {
+            let &[b'd', a, b, c, d, ..] = &self.buffer[self.start..self.end] else { return };
+            self.missing = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(HEADER_BYTES - 1);
+            self.start += HEADER_BYTES;
         }
-    }
-
-    /// Steps over the header of a row, where one is next.
-    fn enter(&mut self) -> bool {
-        if self.missing > 0 {
-            return false;
-        }
-        let &[b'd', a, b, c, d, ..] = &self.buffer[self.start..self.end] else { return false };
-        self.missing = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(HEADER_BYTES - 1);
-        self.start += HEADER_BYTES;
-        true
     }
 
     /// The message at the start of the buffer, which is no row.

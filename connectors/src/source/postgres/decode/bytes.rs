@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, StringArray};
-use arrow_buffer::Buffer;
 use arrow_schema::{ArrowError, DataType};
 
 use super::builder::Builder;
@@ -11,7 +10,7 @@ use super::context::Context;
 use super::ends::Ends;
 use super::fault::Fault;
 use super::numeric::Numeric;
-use super::renew;
+use super::room::Room;
 
 /// How bytes of the wire become bytes of Arrow.
 pub(super) trait Write: Send {
@@ -27,12 +26,13 @@ pub(super) trait Write: Send {
 pub(super) struct Bytes<W> {
     write: W,
     values: Vec<u8>,
+    room: Room<u8>,
     ends: Ends,
 }
 
 impl<W: Write> Bytes<W> {
     pub(super) fn new(write: W) -> Self {
-        Self { write, values: Vec::new(), ends: Ends::default() }
+        Self { write, values: Vec::new(), room: Room::default(), ends: Ends::default() }
     }
 }
 
@@ -69,7 +69,7 @@ impl<W: Write> Builder for Bytes<W> {
 
     fn finish(&mut self, _: &DataType) -> Result<ArrayRef, ArrowError> {
         let (offsets, nulls) = self.ends.finish();
-        let values = Buffer::from_vec(renew(&mut self.values));
+        let values = self.room.take(&mut self.values);
         Ok(if W::IS_TEXT {
             Arc::new(StringArray::try_new(offsets, values, nulls)?)
         } else {

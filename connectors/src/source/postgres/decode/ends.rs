@@ -3,18 +3,19 @@
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use super::fault::Fault;
-use super::renew;
+use super::room::Room;
 use super::validity::Validity;
 
 pub(super) struct Ends {
     /// A zero, then the ends.
     offsets: Vec<i32>,
+    room: Room<i32>,
     validity: Validity,
 }
 
 impl Default for Ends {
     fn default() -> Self {
-        Self { offsets: vec![0], validity: Validity::default() }
+        Self { offsets: vec![0], room: Room::default(), validity: Validity::default() }
     }
 }
 
@@ -39,7 +40,7 @@ impl Ends {
 
     pub(super) fn finish(&mut self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
         let nulls = self.validity.finish(self.len());
-        let offsets = renew(&mut self.offsets);
+        let offsets = self.room.take(&mut self.offsets);
         self.offsets.push(0);
         (OffsetBuffer::new(ScalarBuffer::from(offsets)), nulls)
     }

@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryArray, PrimitiveArray};
-use arrow_buffer::{BooleanBufferBuilder, Buffer};
+use arrow_buffer::BooleanBufferBuilder;
 use arrow_schema::{ArrowError, DataType};
 
 use super::builder::Builder;
 use super::context::Context;
 use super::fault::Fault;
-use super::renew;
+use super::room::Room;
 use super::validity::Validity;
 use super::wire::FromWire;
 
@@ -29,12 +29,13 @@ pub(super) type Native<C> = <<C as Convert>::Arrow as ArrowPrimitiveType>::Nativ
 pub(super) struct Fixed<C: Convert> {
     convert: C,
     values: Vec<Native<C>>,
+    room: Room<Native<C>>,
     validity: Validity,
 }
 
 impl<C: Convert> Fixed<C> {
     pub(super) fn new(convert: C) -> Self {
-        Self { convert, values: Vec::new(), validity: Validity::default() }
+        Self { convert, values: Vec::new(), room: Room::default(), validity: Validity::default() }
     }
 }
 
@@ -61,8 +62,8 @@ impl<C: Convert> Builder for Fixed<C> {
     }
 
     fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
-        let values = renew(&mut self.values);
-        let nulls = self.validity.finish(values.len());
+        let nulls = self.validity.finish(self.values.len());
+        let values = self.room.take(&mut self.values);
         let array = PrimitiveArray::<C::Arrow>::try_new(values.into(), nulls)?;
         Ok(Arc::new(array.with_data_type(data_type.clone())))
     }
@@ -129,13 +130,15 @@ const UUID_BYTES: usize = 16;
 /// UUIDs and their validity.
 #[derive(Default)]
 pub(super) struct Uuid {
-    values: Vec<[u8; UUID_BYTES]>,
+    /// All of them, one after the other.
+    values: Vec<u8>,
+    room: Room<u8>,
     validity: Validity,
 }
 
 impl Builder for Uuid {
     fn len(&self) -> usize {
-        self.values.len()
+        self.values.len() / UUID_BYTES
     }
 
     fn fixed_bits(&self) -> usize {
@@ -143,19 +146,19 @@ impl Builder for Uuid {
     }
 
     fn append(&mut self, bytes: &[u8], _: &mut Context) -> Result<(), Fault> {
-        self.values.push(bytes.try_into().map_err(|_| Fault::Malformed)?);
+        let uuid: &[u8; UUID_BYTES] = bytes.try_into().map_err(|_| Fault::Malformed)?;
+        self.values.extend_from_slice(uuid);
         Ok(())
     }
 
     fn append_null(&mut self) {
-        self.validity.set_null(self.values.len());
-        self.values.push([0; UUID_BYTES]);
+        self.validity.set_null(self.len());
+        self.values.extend_from_slice(&[0; UUID_BYTES]);
     }
 
     fn finish(&mut self, _: &DataType) -> Result<ArrayRef, ArrowError> {
-        let values = renew(&mut self.values);
-        let nulls = self.validity.finish(values.len());
-        let values = Buffer::from_vec(values.into_flattened());
+        let nulls = self.validity.finish(self.len());
+        let values = self.room.take(&mut self.values);
         let width = i32::try_from(UUID_BYTES).expect("16 is an i32");
         Ok(Arc::new(FixedSizeBinaryArray::try_new(width, values, nulls)?))
     }

@@ -19,6 +19,7 @@ mod fault;
 mod fixed;
 mod nested;
 mod numeric;
+mod room;
 mod temporal;
 mod validity;
 mod wide;
@@ -58,8 +59,6 @@ const MAX_BATCH_BYTES: usize = 256 << 20;
 const MAX_HELD_BYTES: usize = 1 << 20;
 /// Texts from this length on go into their column part by part.
 const MIN_PARTED_BYTES: usize = 64 << 10;
-/// Room that is made for a column of the next batch at most, unless it is needed.
-const MAX_ROOM_BYTES: usize = 8 << 20;
 
 /// Decodes COPY binary bytes, however they are cut into chunks, into record batches.
 pub struct Decoder {
@@ -386,16 +385,4 @@ impl Decoder {
         }
         Ok(self.total_rows)
     }
-}
-
-/// Takes what was gathered and leaves room for as much again: batches of one table are alike.
-fn renew<T>(values: &mut Vec<T>) -> Vec<T> {
-    let capacity = values.len() + values.len() / 16;
-    let room = if capacity * size_of::<T>() <= MAX_ROOM_BYTES { capacity } else { 0 };
-    let mut taken = std::mem::replace(values, Vec::with_capacity(room));
-    // What grew by doubling would hold memory that the batch is not charged for.
-    if taken.capacity() > capacity + capacity / 8 {
-        taken.shrink_to_fit();
-    }
-    taken
 }
