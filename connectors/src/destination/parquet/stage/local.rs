@@ -30,7 +30,9 @@ pub(in super::super) struct LocalWriter {
     part: Part,
     file: Arc<File>,
     block: BytesMut,
-    writing: Option<JoinHandle<Result<()>>>,
+    writing: Option<JoinHandle<Result<Bytes>>>,
+    /// Memory of a block that is written, for the next.
+    free: Option<BytesMut>,
     bytes: u64,
 }
 
@@ -75,6 +77,7 @@ impl LocalWriter {
             file: Arc::new(file),
             block: BytesMut::new(),
             writing: None,
+            free: None,
             bytes: 0,
         }))
     }
@@ -84,7 +87,8 @@ impl LocalWriter {
         self.settle().await?;
         let (file, part) = (self.file.clone(), self.part.path().to_owned());
         self.writing = Some(tokio::task::spawn_blocking(move || {
-            (&*file).write_all(&block).map_err(|error| error::file("can't write", &part, error))
+            (&*file).write_all(&block).map_err(|error| error::file("can't write", &part, error))?;
+            Ok(block)
         }));
         Ok(())
     }
@@ -94,7 +98,14 @@ impl LocalWriter {
         let Some(writing) = &mut self.writing else { return Ok(()) };
         let written = writing.await;
         self.writing = None;
-        written.map_err(|error| Error::internal("a write did not end").with_source(error))?
+        let block = written.map_err(|error| Error::internal("a write did not end").with_source(error))??;
+        if let Ok(mut block) = block.try_into_mut()
+            && (BLOCK_BYTES..=2 * BLOCK_BYTES).contains(&block.capacity())
+        {
+            block.clear();
+            self.free = Some(block);
+        }
+        Ok(())
     }
 }
 
@@ -104,7 +115,7 @@ impl StagedWriter for LocalWriter {
             self.bytes += bytes.len() as u64;
             if bytes.len() >= BLOCK_BYTES {
                 // Large ones are not copied, and waited for: they may hold more than a block.
-                let block = self.block.split().freeze();
+                let block = std::mem::take(&mut self.block).freeze();
                 if !block.is_empty() {
                     self.hand_over(block).await?;
                 }
@@ -112,9 +123,12 @@ impl StagedWriter for LocalWriter {
                 return self.settle().await;
             }
             if self.block.len() + bytes.len() > BLOCK_BYTES {
-                let block = self.block.split().freeze();
+                let block = std::mem::take(&mut self.block).freeze();
                 self.hand_over(block).await?;
-                self.block = BytesMut::with_capacity(BLOCK_BYTES);
+            }
+            if self.block.is_empty() {
+                self.block = self.free.take().unwrap_or_default();
+                self.block.reserve(BLOCK_BYTES);
             }
             self.block.extend_from_slice(&bytes);
             Ok(())
@@ -124,7 +138,7 @@ impl StagedWriter for LocalWriter {
 
     fn finish(mut self: Box<Self>) -> BoxFuture<'static, Result<StagedFile>> {
         async move {
-            let block = self.block.split().freeze();
+            let block = std::mem::take(&mut self.block).freeze();
             self.hand_over(block).await?;
             self.settle().await?;
             let Self { path, temp, place, mut part, file, bytes, .. } = *self;

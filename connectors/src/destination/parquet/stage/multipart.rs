@@ -19,8 +19,8 @@ use crate::destination::parquet::store::{Run, Upload};
 const IN_FLIGHT: usize = 2;
 /// Most parts that S3 takes for one upload.
 const MOST_PARTS: usize = 10_000;
-/// The usual size of a part. Stores want all but the last to be at least 5 MiB and of one size.
-const PART_BYTES: u64 = 8 << 20;
+/// The usual size of a part: the least that stores take. All but the last must be of one size.
+const PART_BYTES: u64 = 5 << 20;
 
 /// Size of the parts of a file of about `target_bytes`: so that twice as many bytes fit.
 fn part_bytes(target_bytes: u64) -> usize {
@@ -42,7 +42,9 @@ pub(in super::super) struct UploadWriter {
     part: BytesMut,
     /// Parts in order; `None` while on their way.
     parts: Vec<Option<String>>,
-    sending: JoinSet<(usize, object_store::Result<PartId>)>,
+    sending: JoinSet<(usize, object_store::Result<PartId>, Bytes)>,
+    /// Memory of a part that has arrived, for the next.
+    free: Option<BytesMut>,
     bytes: u64,
 }
 
@@ -99,6 +101,7 @@ impl UploadWriter {
             part: BytesMut::new(),
             parts: Vec::new(),
             sending: JoinSet::new(),
+            free: None,
             bytes: 0,
         })
     }
@@ -122,20 +125,24 @@ impl UploadWriter {
         }
         let (store, location, id) =
             (self.upload.store.clone(), self.upload.location.clone(), self.upload.id().clone());
-        let (number, bytes) = (self.parts.len(), self.part.split().freeze());
+        let (number, bytes) = (self.parts.len(), std::mem::take(&mut self.part).freeze());
         self.parts.push(None);
-        self.sending
-            .spawn(async move { (number, store.put_part(&location, &id, number, bytes.into()).await) });
+        self.sending.spawn(async move {
+            let sent = store.put_part(&location, &id, number, bytes.clone().into()).await;
+            (number, sent, bytes)
+        });
         Ok(())
     }
 
     /// Waits for one part to arrive.
     async fn receive(&mut self) -> Result<()> {
         let Some(sent) = self.sending.join_next().await else { return Ok(()) };
-        let (number, part) =
+        let (number, part, bytes) =
             sent.map_err(|error| Error::internal("an upload did not end").with_source(error))?;
         let part = part.map_err(|error| error::store("can't upload", &self.upload.place, &error))?;
         self.parts[number] = Some(part.content_id);
+        // The client may hold on to it; then memory is taken anew.
+        self.free = bytes.try_into_mut().ok();
         protocol::point!("upload.part");
         Ok(())
     }
@@ -144,6 +151,8 @@ impl UploadWriter {
         self.bytes += bytes.len() as u64;
         while !bytes.is_empty() {
             if self.part.is_empty() {
+                self.part = self.free.take().unwrap_or_default();
+                self.part.clear();
                 self.part.reserve(self.part_bytes);
             }
             // Copied: a slice would keep all of what it was cut from.
@@ -205,11 +214,11 @@ mod tests {
 
     #[test]
     fn parts_grow_only_for_huge_files() {
-        assert_eq!(part_bytes(128 << 20), 8 << 20);
-        assert_eq!(part_bytes(39 << 30), 8 << 20);
-        for target in [41_u64 << 30, 1 << 40, 5 << 40] {
+        assert_eq!(part_bytes(128 << 20), 5 << 20);
+        assert_eq!(part_bytes(24 << 30), 5 << 20);
+        for target in [26_u64 << 30, 1 << 40, 5 << 40] {
             assert!(part_bytes(target) as u64 * MOST_PARTS as u64 >= 2 * target, "{target}");
         }
-        assert_eq!(buffer_bytes(1), 24 << 20);
+        assert_eq!(buffer_bytes(1), 15 << 20);
     }
 }
