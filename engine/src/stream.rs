@@ -155,7 +155,7 @@ impl StreamSync<'_> {
             }
             Some(unfinished) => (rest(unfinished), unfinished.sync, true),
             None => {
-                let (parallelism, sweep) = (self.context.config.parallelism, self.context.sweep);
+                let (parallelism, sweep) = (self.context.config.parallelism(), self.context.sweep);
                 let source = &self.context.source;
                 // The snapshot may go while it is asked what it shows.
                 let (patience, stop) = (self.context.config.patience(), &self.context.stop);
@@ -226,7 +226,7 @@ impl StreamSync<'_> {
     pub(crate) fn share(&self, prepared: &Prepared) -> Share {
         let stage = &prepared.stage;
         self.context.budget.share(
-            self.context.config.parallelism,
+            self.context.config.parallelism(),
             stage.buffer_bytes() as u64,
             stage.options().row_group_bytes,
         )
@@ -305,10 +305,7 @@ impl StreamSync<'_> {
                     () = stop.requested() => return Ok(()),
                     () = halt.requested() => return Ok(()),
                 };
-                let result = caught("a lane", lane.run()).await;
-                if result.is_err() {
-                    halt.request();
-                }
+                let result = lane.run_apart().await;
                 drop(slot);
                 result
             });

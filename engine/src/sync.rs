@@ -42,8 +42,8 @@ impl Sync {
         destination: Arc<dyn DynDestination>,
     ) -> Self {
         let progress = Arc::new(Progress::default());
-        let budget = Budget::new(config.memory.get(), Arc::clone(&progress));
-        let lanes = Arc::new(Semaphore::new(config.parallelism.get().min(Semaphore::MAX_PERMITS)));
+        let budget = Budget::new(config.memory().get(), Arc::clone(&progress));
+        let lanes = Arc::new(Semaphore::new(config.parallelism().get().min(Semaphore::MAX_PERMITS)));
         let (stop, started_at) = (Stop::default(), clock::now());
         let context = Context { config, source, destination, budget, lanes, stop, started_at, sweep: false };
         Self { connection: connection.to_owned(), only: Vec::new(), context, progress }
@@ -110,7 +110,7 @@ impl Sync {
             .map(|(at, sync)| async move { (at, sync.run().await) }.boxed())
             .collect();
         // Twice as many streams as lanes: the next ones plan while others read.
-        let at_once = self.context.config.parallelism.get() * 2;
+        let at_once = self.context.config.parallelism().get() * 2;
         let mut reports: Vec<_> = futures::stream::iter(tasks).buffer_unordered(at_once).collect().await;
         reports.sort_by_key(|(at, _)| *at);
         reports.into_iter().map(|(_, report)| report).collect()
@@ -164,7 +164,7 @@ impl Sync {
         let (sender, mut finished) = mpsc::channel(1);
         // Ends with this future.
         let mut lane = JoinSet::new();
-        lane.spawn(Lane::new(Arc::clone(&reading), sender).run());
+        lane.spawn(Lane::new(Arc::clone(&reading), sender).run_apart());
         let mut sum = Staged::default();
         while let Some(staged) = finished.recv().await {
             sum.merge(staged);

@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::RecordBatch;
 use protocol::{ConfiguredStream, Done, DynSource, Error, ErrorKind, Event, Grain, Result, Stage, Staged};
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::budget::{Budget, Share};
 use crate::conform::Conform;
 use crate::mark;
+use crate::panic::caught;
 use crate::retry::{Attempts, Patience, interrupted};
 use crate::write::{FileSettings, Folders};
 use crate::{Stop, StreamProgress};
@@ -90,6 +92,17 @@ pub(crate) struct Lane {
     is_careful: bool,
 }
 
+/// Asks a lane to end when nobody waits for it any more.
+struct Waiting(Option<Stop>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(halt) = self.0.take() {
+            halt.request();
+        }
+    }
+}
+
 /// Stops the reading task when the lane does.
 struct Reader(JoinHandle<Result<Value>>);
 
@@ -104,8 +117,24 @@ impl Lane {
         Self { reading, chain: Chain::default(), finished, is_careful: false }
     }
 
+    /// Runs the lane on a thread of its own, and halts all lanes if it fails. Encoding keeps a core busy for as
+    /// long as there are rows: on the runtime's threads it would hold up those who read them, and each
+    /// batch would wake a thread to stand in.
+    pub(crate) async fn run_apart(self) -> Result<()> {
+        let halt = self.reading.halt.clone();
+        let mut waiting = Waiting(Some(halt.clone()));
+        let runtime = Handle::current();
+        let thread = spawn_blocking(move || runtime.block_on(caught("a lane", self.run())));
+        let result = thread.await.unwrap_or_else(|_| Err(Error::internal("a lane did not end")));
+        waiting.0 = None;
+        if result.is_err() {
+            halt.request();
+        }
+        result
+    }
+
     /// Reads until no partition is left or the sync ends.
-    pub(crate) async fn run(mut self) -> Result<()> {
+    async fn run(mut self) -> Result<()> {
         let charge = self.reading.budget.reserve(self.reading.share.reserve).await;
         let result = self.work().await;
         if result.is_err() {
