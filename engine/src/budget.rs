@@ -1,9 +1,9 @@
 //! Bytes in memory: what all lanes together may hold, and what one lane gets of it.
 //!
 //! A lane reserves its share before it opens anything: the batches on their way, the row group that
-//! is being encoded, the parts on their way to the stage. A batch far larger than usual (a row may
-//! be a gigabyte) is charged to headroom that no lane can reserve, so that such rows pass one after
-//! the other instead of all at once.
+//! is being encoded, what the encoder works in, the parts on their way to the stage. A batch far larger
+//! than usual (a row may be a gigabyte) is charged to headroom that no lane can reserve, so that such
+//! rows pass one after the other instead of all at once.
 //!
 //! Invariant: who waits for headroom waits only for those who need nothing more to go on. Were
 //! lanes and large batches to share one count, lanes could reserve all of it and then each wait for
@@ -23,9 +23,11 @@ const MOST_UNITS: u32 = u32::MAX >> 4;
 /// Batches of a lane that exist at once: being decoded, waiting, being encoded, and one to hand over.
 const BATCHES: u64 = 4;
 /// Smallest and largest size of a batch. Below, the cost per batch shows; above, caches do.
-const BATCH_BYTES: (u64, u64) = (256 << 10, 2 << 20);
+const BATCH_BYTES: (u64, u64) = (256 << 10, 1 << 20);
 /// Smallest row group worth writing.
 const MIN_ROW_GROUP_BYTES: u64 = 1 << 20;
+/// Smallest row group worth another lane: whoever reads the files likes large ones.
+const LANE_ROW_GROUP_BYTES: u64 = 4 << 20;
 
 /// All bytes that buffers may take.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Budget {
     /// Divides the budget among up to `lanes` lanes whose stage buffers `stage_bytes` each.
     pub(crate) fn share(&self, lanes: NonZeroUsize, stage_bytes: u64, row_group_bytes: u64) -> Share {
         let usable = self.total - headroom(self.total);
-        let least = BATCHES * BATCH_BYTES.0 + 2 * MIN_ROW_GROUP_BYTES + stage_bytes;
+        let least = BATCHES * BATCH_BYTES.0 + 2 * LANE_ROW_GROUP_BYTES.min(row_group_bytes) + stage_bytes;
         let fitting = usize::try_from(usable / least).unwrap_or(usize::MAX);
         let lanes = lanes.min(NonZeroUsize::new(fitting).unwrap_or(NonZeroUsize::MIN));
         let each = usable / lanes.get() as u64;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::thread;
 use std::time::Duration;
 
 use protocol::{ByteSize, DriftPolicy, Period, SyncMode, UnfitPolicy, WriteMode};
@@ -26,13 +27,14 @@ pub struct ConnectionConfig {
     /// Settings for all streams that don't say otherwise.
     #[serde(default)]
     pub defaults: StreamDefaults,
-    /// Most bytes that all buffers together may take. Reading waits when they are spent.
-    #[serde(default = "default_memory")]
-    pub memory: ByteSize,
-    /// Most partitions that are read at once, over all streams. Default: 4, fewer where memory is
-    /// short.
-    #[serde(default = "default_parallelism")]
-    pub parallelism: NonZeroUsize,
+    /// Most bytes that all buffers together may take. Reading waits when they are spent. Default: 32 MiB
+    /// for each of `parallelism`.
+    #[serde(default)]
+    pub memory: Option<ByteSize>,
+    /// Most partitions that are read at once, over all streams; fewer where `memory` is short. Default:
+    /// as many as there are cores, at least 2 and at most 4.
+    #[serde(default)]
+    pub parallelism: Option<NonZeroUsize>,
     /// How often a partition is tried again, without getting any further, before its stream fails.
     #[serde(default = "default_retries")]
     pub retries: u32,
@@ -48,14 +50,6 @@ pub struct ConnectionConfig {
     pub metadata: MetadataColumns,
 }
 
-fn default_memory() -> ByteSize {
-    ByteSize::mib(256)
-}
-
-fn default_parallelism() -> NonZeroUsize {
-    NonZeroUsize::MIN.saturating_add(3)
-}
-
 fn default_retries() -> u32 {
     5
 }
@@ -68,7 +62,26 @@ fn default_commit_interval() -> Period {
     Period::from_secs(60)
 }
 
+/// Bytes of memory for each partition that is read at once.
+const LANE_MEBIBYTES: u64 = 32;
+/// Partitions that are read at once, however many cores there are: a server that works for others as
+/// well is not to be asked for more by default.
+const LANES: (usize, usize) = (2, 4);
+
 impl ConnectionConfig {
+    /// Most partitions that are read at once.
+    pub fn parallelism(&self) -> NonZeroUsize {
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let default = || NonZeroUsize::new(cores().clamp(LANES.0, LANES.1));
+        self.parallelism.or_else(default).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// Most bytes that all buffers together may take.
+    pub fn memory(&self) -> ByteSize {
+        let lanes = u64::try_from(self.parallelism().get()).unwrap_or(u64::MAX);
+        self.memory.unwrap_or_else(|| ByteSize::mib(LANE_MEBIBYTES.saturating_mul(lanes)))
+    }
+
     pub(crate) fn patience(&self) -> Patience {
         Patience { retries: self.retries, wait: self.retry_wait.duration() }
     }

@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &Reconcile, context: &Context) -> Result<Answ
     let config = context.config()?;
     let mut session = Session::open(&config, arguments.connection.as_deref()).await?;
     if let Some(memory) = arguments.memory {
-        session.config.memory = memory;
+        session.config.memory = Some(memory);
     }
     let asked = Asked {
         columns: match arguments.columns {

@@ -15,7 +15,7 @@ pub(super) async fn run(arguments: &Sync, context: &Context) -> Result<Answer, F
     let opened = context.signals.or(Session::open(&config, arguments.connection.as_deref())).await;
     let mut session = opened?;
     if let Some(memory) = arguments.memory {
-        session.config.memory = memory;
+        session.config.memory = Some(memory);
     }
     let sync = session.sync(&arguments.streams.patterns).sweep(arguments.sweep);
     if arguments.dry_run {

@@ -111,7 +111,7 @@ impl Sync {
     }
 
     async fn subject(&self, stream: ConfiguredStream, rows: Option<u64>) -> Result<Subject> {
-        let parallelism = self.context.config.parallelism;
+        let parallelism = self.context.config.parallelism();
         let source = Portion::new(Arc::clone(&self.context.source), parallelism, parallelism, rows);
         let stream = as_measured(stream);
         let (plan, estimated_rows) = source.choose(&stream, Lifetime::Session).await?;
@@ -150,7 +150,7 @@ impl Sync {
         let mut config = self.context.config.clone();
         // What fails is to be told, not hidden in the time.
         config.retries = 0;
-        let parallelism = config.parallelism;
+        let parallelism = config.parallelism();
         let source = Portion::new(Arc::clone(&self.context.source), parallelism, task.connections, task.rows);
         let destination = Apart::new(Arc::clone(&self.context.destination), task.part == Part::Encode);
         let mut sync = Self::new(&self.connection, config, Arc::new(source), Arc::new(destination));

@@ -15,7 +15,7 @@ impl Apartment {
     /// Reads into nothing.
     pub(super) async fn read(&self, part: Part, stream: ConfiguredStream, watch: Watch) -> Result<Sample> {
         let context = &self.sync.context;
-        let parallelism = context.config.parallelism;
+        let parallelism = context.config.parallelism();
         let plan = context.source.plan(&stream, None, parallelism, Lifetime::Session, false).await?;
         let plan_seconds = watch.seconds();
         let batch_bytes = context.budget.share(parallelism, 0, u64::MAX).batch_bytes;

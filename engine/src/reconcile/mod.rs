@@ -32,7 +32,9 @@ mod tombstone;
 
 use std::sync::{Arc, Mutex};
 
-use protocol::{CommittedFile, ConfiguredStream, Error, ErrorKind, Head, Prepared, Result, WriteMode};
+use protocol::{
+    ByteSize, CommittedFile, ConfiguredStream, Error, ErrorKind, Head, Prepared, Result, WriteMode,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +58,8 @@ use tombstone::Tombstones;
 
 /// Exit code where rows are wrong: the data is not what was agreed on.
 const WRONG: u8 = 65;
+/// Memory where the connection has none of its own: keys that don't fit are read again and again.
+const MEMORY: ByteSize = ByteSize::mib(256);
 
 /// Which columns are compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -216,9 +220,9 @@ async fn compare(
         Some(_) => Promise::Everything,
     };
     // Half for the image, the rest for rows on their way.
-    let memory = context.config.memory.get();
+    let memory = context.config.memory.unwrap_or(MEMORY).get();
     let budget = Budget::new(memory / 2, Arc::default());
-    let share = budget.share(context.config.parallelism, 0, 0);
+    let share = budget.share(context.config.parallelism(), 0, 0);
     let target = Target {
         destination: context.destination.as_ref(),
         name: &stream.target,

@@ -169,7 +169,7 @@ async fn read_all(context: &Context, target: &str, audit: &Audit) -> Result<Vec<
             .boxed()
         })
         .collect();
-    stream::iter(files).buffered(context.config.parallelism.get()).try_collect().await
+    stream::iter(files).buffered(context.config.parallelism().get()).try_collect().await
 }
 
 /// Writes down what was found.

@@ -76,7 +76,7 @@ pub(super) async fn compare(
 
 async fn read(context: &Context, stream: &ConfiguredStream, with: &Arc<(Conform, RowHasher)>) -> Result<Sum> {
     let (patience, stop, retries) = (context.config.patience(), &context.stop, &Count::default());
-    let (source, parallelism) = (&context.source, context.config.parallelism);
+    let (source, parallelism) = (&context.source, context.config.parallelism());
     let plan = retrying(patience, stop, retries, || {
         source.plan(stream, None, parallelism, Lifetime::Session, false)
     })

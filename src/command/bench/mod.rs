@@ -75,7 +75,7 @@ async fn open(arguments: &Bench, config: &Config) -> Result<Session, Failure> {
         name_streams(&mut session, &arguments.streams.patterns)?;
     }
     if let Some(memory) = arguments.memory {
-        session.config.memory = memory;
+        session.config.memory = Some(memory);
     }
     Ok(session)
 }
@@ -125,7 +125,7 @@ async fn measured(
     let mut streams = Vec::new();
     for subject in subjects {
         let parts = rounds(arguments, &subject, context).await?;
-        let parallelism = session.config.parallelism.get() as u64;
+        let parallelism = session.config.parallelism().get() as u64;
         streams.push(StreamBench::new(&subject, parts, parallelism, cores));
     }
     let seconds = (Utc::now() - started_at).as_seconds_f64();
