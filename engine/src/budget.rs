@@ -156,6 +156,20 @@ mod tests {
         assert_eq!(budget(256 * MIB).share(lanes(4), 8 * MIB, 64 * MIB).lanes, lanes(4));
     }
 
+    #[test]
+    fn another_lane_needs_room_for_row_groups_of_its_own() {
+        for (total, stage, expected) in [(64, 2, 4), (64, 15, 2), (32, 2, 2), (32, 15, 1), (128, 15, 4)] {
+            let share = budget(total * MIB).share(lanes(4), stage * MIB, 64 * MIB);
+            assert_eq!(share.lanes, lanes(expected), "{total} {stage}");
+            assert!(
+                expected == 1 || share.row_group_bytes >= LANE_ROW_GROUP_BYTES,
+                "{total} {stage} {share:?}"
+            );
+        }
+        // Who wants small ones gets them.
+        assert_eq!(budget(32 * MIB).share(lanes(4), 2 * MIB, MIB).lanes, lanes(4));
+    }
+
     #[tokio::test]
     async fn spending_waits_until_something_is_free() {
         let budget = budget(8 * MIB);

@@ -70,6 +70,7 @@ const LANES: (usize, usize) = (2, 4);
 
 impl ConnectionConfig {
     /// Most partitions that are read at once.
+    #[must_use]
     pub fn parallelism(&self) -> NonZeroUsize {
         let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let default = || NonZeroUsize::new(cores().clamp(LANES.0, LANES.1));
@@ -77,6 +78,7 @@ impl ConnectionConfig {
     }
 
     /// Most bytes that all buffers together may take.
+    #[must_use]
     pub fn memory(&self) -> ByteSize {
         let lanes = u64::try_from(self.parallelism().get()).unwrap_or(u64::MAX);
         self.memory.unwrap_or_else(|| ByteSize::mib(LANE_MEBIBYTES.saturating_mul(lanes)))
