@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use protocol::{ConfiguredStream, Done, DynSource, Error, ErrorKind, Event, Grain, Result, Stage, Staged};
 use serde_json::Value;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::budget::{Budget, Share};
@@ -92,17 +92,6 @@ pub(crate) struct Lane {
     is_careful: bool,
 }
 
-/// Asks a lane to end when nobody waits for it any more.
-struct Waiting(Option<Stop>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        if let Some(halt) = self.0.take() {
-            halt.request();
-        }
-    }
-}
-
 /// Stops the reading task when the lane does.
 struct Reader(JoinHandle<Result<Value>>);
 
@@ -122,11 +111,19 @@ impl Lane {
     /// batch would wake a thread to stand in.
     pub(crate) async fn run_apart(self) -> Result<()> {
         let halt = self.reading.halt.clone();
-        let mut waiting = Waiting(Some(halt.clone()));
         let runtime = Handle::current();
-        let thread = spawn_blocking(move || runtime.block_on(caught("a lane", self.run())));
-        let result = thread.await.unwrap_or_else(|_| Err(Error::internal("a lane did not end")));
-        waiting.0 = None;
+        // Dropped with this future: nothing goes on for nobody.
+        let (wanted, unwanted) = oneshot::channel::<()>();
+        let lane = async move {
+            tokio::select! {
+                biased;
+                result = caught("a lane", self.run()) => result,
+                _ = unwanted => Err(interrupted()),
+            }
+        };
+        let ended = spawn_blocking(move || runtime.block_on(lane)).await;
+        drop(wanted);
+        let result = ended.unwrap_or_else(|_| Err(Error::internal("a lane did not end")));
         if result.is_err() {
             halt.request();
         }
