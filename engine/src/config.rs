@@ -182,3 +182,28 @@ pub struct StreamConfig {
     #[serde(default)]
     pub options: BTreeMap<String, serde_json::Value>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn lanes_and_memory(settings: &[(&str, serde_json::Value)]) -> (usize, u64) {
+        let mut config = json!({ "source": "a", "destination": "b", "streams": [] });
+        for (key, value) in settings {
+            config[*key] = value.clone();
+        }
+        let config: ConnectionConfig = serde_json::from_value(config).unwrap();
+        (config.parallelism().get(), config.memory().get() >> 20)
+    }
+
+    #[test]
+    fn memory_goes_with_the_lanes_unless_it_is_given() {
+        let (lanes, memory) = lanes_and_memory(&[]);
+        assert!((2..=4).contains(&lanes), "{lanes}");
+        assert_eq!(memory, 32 * lanes as u64);
+        assert_eq!(lanes_and_memory(&[("parallelism", json!(8))]), (8, 256));
+        assert_eq!(lanes_and_memory(&[("parallelism", json!(1)), ("memory", json!("512MiB"))]), (1, 512));
+    }
+}
