@@ -24,6 +24,10 @@ use crate::{
     ReportTotals, Stop, StreamPlan, StreamReport, resolve,
 };
 
+/// Lanes at most, whatever is configured: each has a thread, of which the runtime lends 512, and what they
+/// write needs some as well.
+const MOST_LANES: usize = 256;
+
 /// A connection, ready to be synced. Needs tokio's multi-threaded runtime.
 pub struct Sync {
     pub(crate) connection: String,
@@ -43,7 +47,7 @@ impl Sync {
     ) -> Self {
         let progress = Arc::new(Progress::default());
         let budget = Budget::new(config.memory().get(), Arc::clone(&progress));
-        let lanes = Arc::new(Semaphore::new(config.parallelism().get().min(Semaphore::MAX_PERMITS)));
+        let lanes = Arc::new(Semaphore::new(config.parallelism().get().min(MOST_LANES)));
         let (stop, started_at) = (Stop::default(), clock::now());
         let context = Context { config, source, destination, budget, lanes, stop, started_at, sweep: false };
         Self { connection: connection.to_owned(), only: Vec::new(), context, progress }
