@@ -9,14 +9,14 @@ use protocol::{
     ConfiguredStream, DynDestination, DynPlan, DynSource, Error, ErrorKind, Grain, Head, Lifetime, Prepared,
     Result, Staged, SyncId, SyncMode, Unfinished, WriteMode,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::budget::{Budget, Share};
 use crate::clock::Watch;
 use crate::committer::Committer;
 use crate::conform::{Conform, written_schema};
-use crate::lane::{Lane, Reading};
+use crate::lane::{Lane, Reading, Threads};
 use crate::panic::caught;
 use crate::report::blank_stream_report;
 use crate::retry::{Attempts, interrupted, retrying, retrying_anew};
@@ -36,7 +36,7 @@ pub(crate) struct Context {
     pub(crate) destination: Arc<dyn DynDestination>,
     pub(crate) budget: Arc<Budget>,
     /// Lanes that may work at once, over all streams.
-    pub(crate) lanes: Arc<Semaphore>,
+    pub(crate) lanes: Arc<Threads>,
     pub(crate) stop: Stop,
     pub(crate) started_at: DateTime<Utc>,
     /// Whether to look at all rows for what is new.
@@ -301,13 +301,11 @@ impl StreamSync<'_> {
                 (Arc::clone(&self.context.lanes), reading.stop.clone(), reading.halt.clone());
             lanes.spawn(async move {
                 let slot = tokio::select! {
-                    slot = slots.acquire_owned() => slot.expect("the semaphore is never closed"),
+                    slot = slots.slot() => slot,
                     () = stop.requested() => return Ok(()),
                     () = halt.requested() => return Ok(()),
                 };
-                let result = lane.run_apart().await;
-                drop(slot);
-                result
+                lane.run_apart(slot).await
             });
         }
         (lanes, finished)

@@ -8,13 +8,13 @@ use futures::{FutureExt, StreamExt};
 use protocol::{
     ConfiguredStream, DynDestination, DynSource, Error, ErrorKind, Grain, Lifetime, Result, Staged,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::budget::Budget;
 use crate::clock::{self, Watch};
 use crate::committer::Committer;
-use crate::lane::Lane;
+use crate::lane::{Lane, Threads};
 use crate::panic::caught;
 use crate::report::blank_stream_report;
 use crate::retry::{interrupted, retrying};
@@ -23,10 +23,6 @@ use crate::{
     ConnectionConfig, Count, ErrorReport, Outcome, PLAN_VERSION, Progress, REPORT_VERSION, Report,
     ReportTotals, Stop, StreamPlan, StreamReport, resolve,
 };
-
-/// Lanes at most, whatever is configured: each has a thread, of which the runtime lends 512, and what they
-/// write needs some as well.
-const MOST_LANES: usize = 256;
 
 /// A connection, ready to be synced. Needs tokio's multi-threaded runtime.
 pub struct Sync {
@@ -47,7 +43,7 @@ impl Sync {
     ) -> Self {
         let progress = Arc::new(Progress::default());
         let budget = Budget::new(config.memory().get(), Arc::clone(&progress));
-        let lanes = Arc::new(Semaphore::new(config.parallelism().get().min(MOST_LANES)));
+        let lanes = Threads::new(config.parallelism().get());
         let (stop, started_at) = (Stop::default(), clock::now());
         let context = Context { config, source, destination, budget, lanes, stop, started_at, sweep: false };
         Self { connection: connection.to_owned(), only: Vec::new(), context, progress }
@@ -168,7 +164,8 @@ impl Sync {
         let (sender, mut finished) = mpsc::channel(1);
         // Ends with this future.
         let mut lane = JoinSet::new();
-        lane.spawn(Lane::new(Arc::clone(&reading), sender).run_apart());
+        let slot = Arc::clone(&self.context.lanes).slot().await;
+        lane.spawn(Lane::new(Arc::clone(&reading), sender).run_apart(slot));
         let mut sum = Staged::default();
         while let Some(staged) = finished.recv().await {
             sum.merge(staged);

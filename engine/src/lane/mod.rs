@@ -2,6 +2,7 @@
 
 mod chain;
 pub(crate) mod outlet;
+mod threads;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use protocol::{ConfiguredStream, Done, DynSource, Error, ErrorKind, Event, Grain
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use crate::budget::{Budget, Share};
 use crate::conform::Conform;
@@ -23,6 +24,8 @@ use crate::write::{FileSettings, Folders};
 use crate::{Stop, StreamProgress};
 use chain::Chain;
 use outlet::{LaneOutlet, Parcel};
+use threads::Slot;
+pub(crate) use threads::Threads;
 
 /// What all lanes of one stream share.
 pub(crate) struct Reading {
@@ -106,10 +109,8 @@ impl Lane {
         Self { reading, chain: Chain::default(), finished, is_careful: false }
     }
 
-    /// Runs the lane on a thread of its own, and halts all lanes if it fails. Encoding keeps a core busy for as
-    /// long as there are rows: on the runtime's threads it would hold up those who read them, and each
-    /// batch would wake a thread to stand in.
-    pub(crate) async fn run_apart(self) -> Result<()> {
+    /// Runs the lane on a thread of its own, and halts all lanes if it fails.
+    pub(crate) async fn run_apart(self, slot: Slot) -> Result<()> {
         let halt = self.reading.halt.clone();
         let runtime = Handle::current();
         // Dropped with this future: nothing goes on for nobody.
@@ -121,9 +122,8 @@ impl Lane {
                 _ = unwanted => Err(interrupted()),
             }
         };
-        let ended = spawn_blocking(move || runtime.block_on(lane)).await;
+        let result = slot.run(move || runtime.block_on(lane)).await.flatten();
         drop(wanted);
-        let result = ended.unwrap_or_else(|_| Err(Error::internal("a lane did not end")));
         if result.is_err() {
             halt.request();
         }
