@@ -121,7 +121,7 @@ impl Tombstones {
             let mut file = match self.open.remove(&folder) {
                 Some(file) => file,
                 None => {
-                    FileWriter::create(&self.settings, self.stage(), folder.as_deref(), Some(&part)).await?
+                    FileWriter::create(&self.settings, self.stage(), folder.as_deref()).await?
                 }
             };
             let written = file.write(&part).await;

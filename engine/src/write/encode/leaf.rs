@@ -10,10 +10,10 @@ use super::bits;
 use super::index::{Index, Key};
 
 /// A page before it is compressed. It stays in the processor's cache from one step to the next.
-pub(super) const PAGE_BYTES: usize = 64 << 10;
+pub(crate) const PAGE_BYTES: usize = 64 << 10;
 /// A dictionary that would grow beyond is given up. Large ones are looked up outside of the processor's
 /// nearest caches, and make files larger than compressed values do.
-pub(super) const DICTIONARY_BYTES: usize = 128 << 10;
+pub(crate) const DICTIONARY_BYTES: usize = 128 << 10;
 /// Values that are looked at to tell whether a dictionary is of use.
 const SAMPLE: usize = 4096;
 

@@ -32,7 +32,7 @@ use arrow_array::types as arrow;
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::Type;
+use parquet::basic::{Compression, Type};
 use parquet::errors::Result;
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::properties::WriterProperties;
@@ -47,6 +47,8 @@ use leaf::Leaf;
 use number::Numbers;
 use physical::{load, load_sixteen};
 use text::Texts;
+
+pub(crate) use leaf::{DICTIONARY_BYTES, PAGE_BYTES};
 
 /// A Parquet file that grows.
 pub(crate) struct Encoder<W: Write + Send> {
@@ -72,8 +74,9 @@ struct Nested {
 }
 
 impl<W: Write + Send> Encoder<W> {
-    pub(crate) fn new(out: W, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
-        let codec = Codec::new(properties.compression(&"".into()))?;
+    /// `compression` is that of the properties.
+    pub(crate) fn new(out: W, schema: SchemaRef, properties: WriterProperties, compression: Compression) -> Result<Self> {
+        let codec = Codec::new(compression)?;
         let (file, _) = ArrowWriter::try_new(out, schema.clone(), Some(properties.clone()))?
             .into_serialized_writer()?;
         let (mut slots, mut nested) = (Vec::new(), Vec::new());
