@@ -90,7 +90,8 @@ impl FileWriter {
                 receipt.rows(batch);
             }
             self.encoder.write(batch)?;
-            let is_full = self.encoder.memory() >= self.row_group_bytes || self.encoder.rows() >= ROW_GROUP_ROWS;
+            let is_full =
+                self.encoder.memory() >= self.row_group_bytes || self.encoder.rows() >= ROW_GROUP_ROWS;
             if is_full { self.end_group() } else { Ok(()) }
         })
         .map_err(encoding)?;

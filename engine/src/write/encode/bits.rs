@@ -44,9 +44,8 @@ fn put_group(out: &mut Vec<u8>, group: [u16; 8], width: usize) {
         let packed = group.iter().rev().fold(0, |packed, value| packed << width | u64::from(*value));
         out.extend_from_slice(&packed.to_le_bytes()[..width]);
     } else {
-        let half = |values: &[u16]| {
-            values.iter().rev().fold(0, |packed, value| packed << width | u64::from(*value))
-        };
+        let half =
+            |values: &[u16]| values.iter().rev().fold(0, |packed, value| packed << width | u64::from(*value));
         let (low, high) = group.split_at(4);
         let packed = u128::from(half(high)) << (4 * width) | u128::from(half(low));
         out.extend_from_slice(&packed.to_le_bytes()[..width]);
@@ -56,38 +55,47 @@ fn put_group(out: &mut Vec<u8>, group: [u16; 8], width: usize) {
 /// The whole of a page's indices, their width first.
 pub(super) fn put_indices(out: &mut Vec<u8>, indices: &[u16], width: usize) {
     out.push(width as u8);
+    put_runs(out, indices, width);
+}
+
+pub(super) fn put_runs(out: &mut Vec<u8>, values: &[u16], width: usize) {
     let mut packed_from = 0;
     let mut at = 0;
-    while at < indices.len() {
-        let block = &indices[at..indices.len().min(at + BLOCK)];
-        if block.len() < BLOCK || block.iter().any(|index| *index != block[0]) {
+    while at < values.len() {
+        let block = &values[at..values.len().min(at + BLOCK)];
+        if block.len() < BLOCK || block.iter().any(|value| *value != block[0]) {
             at += block.len();
             continue;
         }
         if packed_from < at {
-            put_packed(out, &indices[packed_from..at], width);
+            put_packed(out, &values[packed_from..at], width);
         }
-        let length = indices[at..].iter().take_while(|index| **index == block[0]).count();
+        let length = values[at..].iter().take_while(|value| **value == block[0]).count();
         // What follows begins with a group of its own.
         put_run(out, block[0], length, width);
         at += length;
         packed_from = at;
     }
-    if packed_from < indices.len() {
-        put_packed(out, &indices[packed_from..], width);
+    if packed_from < values.len() {
+        put_packed(out, &values[packed_from..], width);
     }
 }
 
-/// The levels of a page of a column that may be NULL and is in nothing: bits, as Arrow has them.
-pub(super) fn put_levels(out: &mut Vec<u8>, valid: &BooleanBufferBuilder, nulls: usize) {
-    let length_at = out.len();
-    out.extend_from_slice(&[0; 4]);
+/// Which rows are not NULL, as bits that Arrow has the same.
+pub(super) fn put_valid(out: &mut Vec<u8>, valid: &BooleanBufferBuilder, nulls: usize) {
     if nulls == 0 || nulls == valid.len() {
         put_run(out, u16::from(nulls == 0), valid.len(), 1);
     } else {
         put_varint(out, valid.len().div_ceil(8) << 1 | 1);
         out.extend_from_slice(valid.as_slice());
     }
+}
+
+/// Levels have their length before them.
+pub(super) fn put_levels(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    put(out);
     let length = (out.len() - length_at - 4) as u32;
     out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
 }

@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::sync::{Mutex, PoisonError};
 
-use arrow_array::Array;
-use arrow_buffer::BooleanBufferBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ListArray};
+use arrow_buffer::ArrowNativeType;
 use bytes::{Buf, Bytes};
-use parquet::basic::{Compression, Encoding, PageType};
+use parquet::basic::{Compression, Encoding, PageType, Type};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, OffsetIndexBuilder, PageEncodingStats};
@@ -16,30 +17,44 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::bits;
 use super::codec::Codec;
 use super::header::{self, Kind};
 use super::leaf::Leaf;
+use super::levels::Levels;
 
 /// Rows of a page at most.
 const PAGE_ROWS: usize = 20_000;
+/// Items of a page at most, and up to a list more.
+const MOST_VALUES: usize = 1 << 16;
 /// Smaller pages tell nothing about how well the others are compressed.
 const TRIAL_BYTES: usize = 4096;
+
+/// Pages of texts that have fewer are compressed as all others are.
+const LONG_BYTES: usize = 16 << 10;
 
 /// One column.
 pub(super) struct Column {
     descriptor: ColumnDescPtr,
     leaf: Box<dyn Leaf>,
-    /// Which rows of the page are not NULL, where any may be.
-    valid: Option<BooleanBufferBuilder>,
-    page_rows: usize,
-    page_nulls: usize,
+    levels: Levels,
+    page: Count,
     chunk: Chunk,
+}
+
+/// How much there is of a page, or of all.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    rows: usize,
+    /// NULLs and empty lists too.
+    values: usize,
+    nulls: usize,
 }
 
 /// What is there of a row group.
 #[derive(Default)]
 struct Chunk {
+    /// Whether values are texts or bytes of any length.
+    is_text: bool,
     /// Headers and all.
     pages: VecDeque<Bytes>,
     rows_of_pages: Vec<usize>,
@@ -48,68 +63,90 @@ struct Chunk {
     /// Of all pages, their headers with them.
     compressed: usize,
     uncompressed: usize,
-    rows: usize,
-    nulls: usize,
+    count: Count,
     /// Pages by whether they refer to a dictionary.
     plain_pages: i32,
     dictionary_pages: i32,
 }
 
 impl Column {
-    pub(super) fn new(descriptor: ColumnDescPtr, leaf: Box<dyn Leaf>) -> Self {
-        let valid = (descriptor.max_def_level() > 0).then(|| BooleanBufferBuilder::new(0));
-        Self { descriptor, leaf, valid, page_rows: 0, page_nulls: 0, chunk: Chunk::default() }
+    /// `is_nullable`: rows may be NULL.
+    pub(super) fn new(descriptor: ColumnDescPtr, leaf: Box<dyn Leaf>, is_nullable: bool) -> Self {
+        let chunk = Chunk::of(&descriptor);
+        let levels = Levels::of(&descriptor, is_nullable);
+        Self { descriptor, leaf, levels, page: Count::default(), chunk }
     }
 
     /// Appends all of `values`.
     pub(super) fn write(&mut self, values: &dyn Array, codec: &mut Codec) -> Result<()> {
-        let nulls = values.nulls().filter(|nulls| nulls.null_count() > 0);
-        if nulls.is_some() && self.valid.is_none() {
+        if values.null_count() > 0 && matches!(self.levels, Levels::None) {
             let name = self.descriptor.name();
             return Err(ParquetError::General(format!("column {name:?} holds NULL and must not")));
         }
         let mut at = 0;
         while at < values.len() {
-            let room = self.leaf.room(values, at).min(PAGE_ROWS - self.page_rows);
-            let rows = at..values.len().min(at.saturating_add(room));
-            if let Some(valid) = &mut self.valid {
-                match nulls {
-                    None => valid.append_n(rows.len(), true),
-                    Some(nulls) => {
-                        let part = nulls.slice(rows.start, rows.len());
-                        self.page_nulls += part.null_count();
-                        valid.append_buffer(part.inner());
-                    }
-                }
-            }
-            self.page_rows += rows.len();
-            at = rows.end;
-            self.leaf.append(values, rows);
-            if self.page_rows == PAGE_ROWS || self.leaf.is_full() {
+            at = match &self.levels {
+                Levels::Lists(_) => self.append_lists(values.as_list(), at),
+                _ => self.append(values, at),
+            };
+            if self.page.rows == PAGE_ROWS || self.page.values >= MOST_VALUES || self.leaf.is_full() {
                 self.end_page(codec)?;
             }
         }
         Ok(())
     }
 
+    /// Appends as many rows as the page takes; the row after them.
+    fn append(&mut self, values: &dyn Array, at: usize) -> usize {
+        let room = self.leaf.room(values, at).min(PAGE_ROWS - self.page.rows);
+        let rows = at..values.len().min(at.saturating_add(room));
+        if let Levels::Optional(valid) = &mut self.levels {
+            match values.nulls().filter(|nulls| nulls.null_count() > 0) {
+                None => valid.append_n(rows.len(), true),
+                Some(nulls) => {
+                    let part = nulls.slice(rows.start, rows.len());
+                    self.page.nulls += part.null_count();
+                    valid.append_buffer(part.inner());
+                }
+            }
+        }
+        self.page.rows += rows.len();
+        self.page.values += rows.len();
+        let end = rows.end;
+        self.leaf.append(values, rows);
+        end
+    }
+
+    fn append_lists(&mut self, list: &ListArray, at: usize) -> usize {
+        let Levels::Lists(lists) = &mut self.levels else { return list.len() };
+        let ends = list.offsets()[at + 1..].iter().map(|offset| offset.as_usize());
+        let first = list.offsets()[at].as_usize();
+        let room =
+            if first < list.values().len() { self.leaf.room(list.values(), first) } else { usize::MAX };
+        let fit = ends.take(PAGE_ROWS - self.page.rows).take_while(|end| end - first <= room).count().max(1);
+        let before = lists.len();
+        self.page.nulls += lists.append(list, at..at + fit, |items| self.leaf.append(list.values(), items));
+        self.page.rows += fit;
+        self.page.values += lists.len() - before;
+        at + fit
+    }
+
     fn end_page(&mut self, codec: &mut Codec) -> Result<()> {
         let mut body = codec.take_body();
-        if let Some(valid) = &mut self.valid {
-            bits::put_levels(&mut body, valid, self.page_nulls);
-            valid.truncate(0);
-        }
+        let page = std::mem::take(&mut self.page);
+        self.levels.end_page(&mut body, page.nulls);
         let encoding = self.leaf.end_page(&mut body);
-        let (rows, nulls) = (std::mem::take(&mut self.page_rows), std::mem::take(&mut self.page_nulls));
         let chunk = &mut self.chunk;
-        chunk.rows += rows;
-        chunk.nulls += nulls;
-        chunk.rows_of_pages.push(rows);
+        chunk.count.rows += page.rows;
+        chunk.count.values += page.values;
+        chunk.count.nulls += page.nulls;
+        chunk.rows_of_pages.push(page.rows);
         match encoding {
             Encoding::PLAIN => chunk.plain_pages += 1,
             _ => chunk.dictionary_pages += 1,
         }
-        let page = chunk.page(Kind::Data(encoding), rows, &body, self.leaf.size(), codec)?;
-        chunk.pages.push_back(page);
+        let bytes = chunk.page(Kind::Data(encoding), page.values, &body, self.leaf.size(), codec)?;
+        chunk.pages.push_back(bytes);
         codec.give_back(body);
         Ok(())
     }
@@ -120,17 +157,17 @@ impl Column {
         group: &mut SerializedRowGroupWriter<'_, W>,
         codec: &mut Codec,
     ) -> Result<()> {
-        if self.page_rows > 0 {
+        if self.page.rows > 0 {
             self.end_page(codec)?;
         }
-        let mut chunk = std::mem::take(&mut self.chunk);
+        let mut chunk = std::mem::replace(&mut self.chunk, Chunk::of(&self.descriptor));
         let mut dictionary_bytes = None;
         if let Some((words, count)) = self.leaf.end_dictionary() {
             let page = chunk.page(Kind::Dictionary, count, &words, 0, codec)?;
             dictionary_bytes = Some(page.len());
             chunk.pages.push_front(page);
         }
-        let statistics = self.leaf.end_statistics(chunk.nulls as u64);
+        let statistics = self.leaf.end_statistics(chunk.count.nulls as u64);
         let is_compressed = chunk.is_compressed.unwrap_or(false);
         let mut metadata = ColumnChunkMetaData::builder(self.descriptor.clone())
             .set_compression(if is_compressed { codec.name() } else { Compression::UNCOMPRESSED })
@@ -138,7 +175,7 @@ impl Column {
             .set_page_encoding_stats(chunk.page_encodings())
             .set_total_compressed_size(signed(chunk.compressed))
             .set_total_uncompressed_size(signed(chunk.uncompressed))
-            .set_num_values(signed(chunk.rows))
+            .set_num_values(signed(chunk.count.values))
             .set_data_page_offset(signed(dictionary_bytes.unwrap_or(0)))
             .set_statistics(statistics);
         if dictionary_bytes.is_some() {
@@ -146,7 +183,7 @@ impl Column {
         }
         let close = ColumnCloseResult {
             bytes_written: chunk.compressed as u64,
-            rows_written: chunk.rows as u64,
+            rows_written: chunk.count.rows as u64,
             metadata: metadata.build()?,
             bloom_filter: None,
             column_index: None,
@@ -158,7 +195,7 @@ impl Column {
 
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        self.chunk.compressed + self.leaf.memory() + self.valid.as_ref().map_or(0, |valid| valid.capacity() / 8)
+        self.chunk.compressed + self.leaf.memory() + self.levels.memory()
     }
 
     /// Encoded bytes, about.
@@ -168,14 +205,26 @@ impl Column {
 }
 
 impl Chunk {
+    fn of(descriptor: &ColumnDescPtr) -> Self {
+        Self { is_text: descriptor.physical_type() == Type::BYTE_ARRAY, ..Self::default() }
+    }
+
     /// A page as it stands in the file. `more`: bytes of a dictionary that are compressed as pages are.
-    fn page(&mut self, kind: Kind, values: usize, body: &[u8], more: usize, codec: &mut Codec) -> Result<Bytes> {
+    fn page(
+        &mut self,
+        kind: Kind,
+        values: usize,
+        body: &[u8],
+        more: usize,
+        codec: &mut Codec,
+    ) -> Result<Bytes> {
+        let is_text = self.is_text && kind == Kind::Data(Encoding::PLAIN) && body.len() >= LONG_BYTES;
         let too_large = |_| ParquetError::General(format!("a page of {} bytes", body.len()));
         let whole = i32::try_from(body.len()).map_err(too_large)?;
         let is_tried = self.is_compressed.is_none() && !codec.is_none();
         let mut stored = body;
         if is_tried || self.is_compressed == Some(true) {
-            stored = codec.compress(body)?;
+            stored = codec.compress(body, is_text)?;
         }
         if is_tried {
             // A twelfth less is not worth the work, here and where it is read.

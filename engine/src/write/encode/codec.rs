@@ -2,9 +2,12 @@
 
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::{ParquetError, Result};
+use zstd::zstd_safe::CParameter;
 
-/// Level of zstd. The next ones take more time than they save bytes.
-pub(crate) const ZSTD_LEVEL: i32 = 1;
+/// So many bytes of a text must come again to be referred to: to refer to fewer costs time, and brings in nothing.
+const TEXT_MATCH: u32 = 7;
+/// What zstd takes for pages of their length.
+const OTHER_MATCH: u32 = 0;
 /// A page grows beyond it only where a single value does.
 const LARGE_BYTES: usize = 1 << 20;
 
@@ -15,7 +18,7 @@ pub(super) struct Codec {
 }
 
 enum Compressor {
-    Zstd(zstd::bulk::Compressor<'static>),
+    Zstd { compressor: zstd::bulk::Compressor<'static>, is_for_text: bool },
     Snappy(snap::raw::Encoder),
     None,
 }
@@ -24,7 +27,8 @@ impl Codec {
     pub(super) fn new(compression: Compression) -> Result<Self> {
         let compressor = match compression {
             Compression::ZSTD(level) => {
-                Compressor::Zstd(zstd::bulk::Compressor::new(level.compression_level())?)
+                let compressor = zstd::bulk::Compressor::new(level.compression_level())?;
+                Compressor::Zstd { compressor, is_for_text: false }
             }
             Compression::SNAPPY => Compressor::Snappy(snap::raw::Encoder::new()),
             Compression::UNCOMPRESSED => Compressor::None,
@@ -36,15 +40,16 @@ impl Codec {
     /// What the metadata of a column calls it.
     pub(super) fn name(&self) -> Compression {
         match self.compressor {
-            Compressor::Zstd(_) => Compression::ZSTD(ZstdLevel::default()),
+            Compressor::Zstd { .. } => Compression::ZSTD(ZstdLevel::default()),
             Compressor::Snappy(_) => Compression::SNAPPY,
             Compressor::None => Compression::UNCOMPRESSED,
         }
     }
 
-    pub(super) fn compress(&mut self, page: &[u8]) -> Result<&[u8]> {
+    /// `is_text`: the page is mostly one of texts.
+    pub(super) fn compress(&mut self, page: &[u8], is_text: bool) -> Result<&[u8]> {
         let bound = match &self.compressor {
-            Compressor::Zstd(_) => zstd::zstd_safe::compress_bound(page.len()),
+            Compressor::Zstd { .. } => zstd::zstd_safe::compress_bound(page.len()),
             Compressor::Snappy(_) => snap::raw::max_compress_len(page.len()),
             Compressor::None => 0,
         };
@@ -52,7 +57,14 @@ impl Codec {
             self.out = vec![0; bound];
         }
         let length = match &mut self.compressor {
-            Compressor::Zstd(zstd) => zstd.compress_to_buffer(page, self.out.as_mut_slice())?,
+            Compressor::Zstd { compressor, is_for_text } => {
+                if *is_for_text != is_text {
+                    let length = if is_text { TEXT_MATCH } else { OTHER_MATCH };
+                    compressor.set_parameter(CParameter::MinMatch(length))?;
+                    *is_for_text = is_text;
+                }
+                compressor.compress_to_buffer(page, self.out.as_mut_slice())?
+            }
             Compressor::Snappy(snappy) => snappy
                 .compress(page, &mut self.out)
                 .map_err(|error| ParquetError::External(Box::new(error)))?,

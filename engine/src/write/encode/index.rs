@@ -111,3 +111,37 @@ impl<K: Key> Index<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_get_numbers_in_the_order_they_come() {
+        let mut index = Index::new();
+        for value in 0..5_000_u64 {
+            assert_eq!(index.number(value << 20, usize::MAX, |_| true), u16::try_from(value).ok());
+            assert_eq!(index.number(0, usize::MAX, |_| true), Some(0));
+        }
+        assert_eq!(index.number(4_999 << 20, usize::MAX, |_| true), Some(4_999));
+        assert_eq!(index.number(1, 5_000, |_| true), None);
+        index.clear();
+        assert_eq!(index.number(1, 5_000, |_| true), Some(0));
+    }
+
+    #[test]
+    fn no_number_is_beyond_16_bits() {
+        let mut index = Index::new();
+        let taken =
+            (0..100_000_u128).take_while(|value| index.number(*value, usize::MAX, |_| true).is_some());
+        assert_eq!(taken.count(), VALUES);
+    }
+
+    #[test]
+    fn values_made_for_one_slot_end_it() {
+        let mut index = Index::new();
+        // All of one key: each is another value.
+        let taken = (0..1_000).take_while(|_| index.number(7_u64, usize::MAX, |_| false).is_some());
+        assert_eq!(taken.count(), STEPS);
+    }
+}

@@ -1,4 +1,5 @@
-//! From columns to Parquet: pages of flat columns are made here, those of nested ones by the library.
+//! From columns to Parquet: pages of values and of lists of values are made here, those of what is nested
+//! further by the library.
 //!
 //! | module | owns |
 //! |---|---|
@@ -8,6 +9,7 @@
 //! | `text`, `bounds` | values of any width, and their least and greatest |
 //! | `flag` | values of a bit |
 //! | `index` | the numbers of values in a dictionary |
+//! | `levels` | which rows are NULL, and where lists begin |
 //! | `bits`, `header`, `codec` | how pages are packed, what stands before them, how they are compressed |
 //!
 //! Pages are of version 1 and use no encoding that is not as old, so that everything reads them.
@@ -20,8 +22,11 @@ mod flag;
 mod header;
 mod index;
 mod leaf;
+mod levels;
 mod number;
 mod physical;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::io::{Sink, Write, sink};
@@ -64,7 +69,10 @@ pub(crate) struct Encoder<W: Write + Send> {
 enum Slot {
     Flat(Box<Column>),
     /// The library: one writer for each leaf, made anew for each row group.
-    Nested { leaves: usize, writers: Vec<ArrowColumnWriter> },
+    Nested {
+        leaves: usize,
+        writers: Vec<ArrowColumnWriter>,
+    },
 }
 
 /// What makes writers of nested columns.
@@ -75,18 +83,23 @@ struct Nested {
 
 impl<W: Write + Send> Encoder<W> {
     /// `compression` is that of the properties.
-    pub(crate) fn new(out: W, schema: SchemaRef, properties: WriterProperties, compression: Compression) -> Result<Self> {
+    pub(crate) fn new(
+        out: W,
+        schema: SchemaRef,
+        properties: WriterProperties,
+        compression: Compression,
+    ) -> Result<Self> {
         let codec = Codec::new(compression)?;
-        let (file, _) = ArrowWriter::try_new(out, schema.clone(), Some(properties.clone()))?
-            .into_serialized_writer()?;
+        let (file, _) =
+            ArrowWriter::try_new(out, schema.clone(), Some(properties.clone()))?.into_serialized_writer()?;
         let (mut slots, mut nested) = (Vec::new(), Vec::new());
         for (at, field) in schema.fields().iter().enumerate() {
             let descriptors = file.schema_descr();
-            let leaves = (0..descriptors.num_columns()).filter(|leaf| descriptors.get_column_root_idx(*leaf) == at);
+            let leaves =
+                (0..descriptors.num_columns()).filter(|leaf| descriptors.get_column_root_idx(*leaf) == at);
             let leaves: Vec<ColumnDescPtr> = leaves.map(|leaf| descriptors.column(leaf)).collect();
-            let flat = leaves.first().and_then(|descriptor| Some((descriptor.clone(), leaf_of(field, descriptor)?)));
-            if let Some((descriptor, leaf)) = flat {
-                slots.push(Slot::Flat(Box::new(Column::new(descriptor, leaf))));
+            if let Some(column) = column_of(field, &leaves) {
+                slots.push(Slot::Flat(Box::new(column)));
             } else {
                 nested.push(field.clone());
                 slots.push(Slot::Nested { leaves: leaves.len(), writers: Vec::new() });
@@ -97,7 +110,9 @@ impl<W: Write + Send> Encoder<W> {
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        if self.rows == 0 && let Some(nested) = &mut self.nested {
+        if self.rows == 0
+            && let Some(nested) = &mut self.nested
+        {
             nested.begin(&mut self.slots)?;
         }
         for ((slot, field), values) in self.slots.iter_mut().zip(self.schema.fields()).zip(batch.columns()) {
@@ -153,7 +168,9 @@ impl<W: Write + Send> Encoder<W> {
     pub(crate) fn size(&self) -> usize {
         let slots = self.slots.iter().map(|slot| match slot {
             Slot::Flat(column) => column.size(),
-            Slot::Nested { writers, .. } => writers.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum(),
+            Slot::Nested { writers, .. } => {
+                writers.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum()
+            }
         });
         slots.sum()
     }
@@ -197,7 +214,18 @@ impl Nested {
     }
 }
 
-/// What encodes a column whose values are in nothing; `None` where the library does.
+/// What encodes a column of values or of lists of them; `None` where the library does.
+fn column_of(field: &Field, leaves: &[ColumnDescPtr]) -> Option<Column> {
+    let [descriptor] = leaves else { return None };
+    let value = match field.data_type() {
+        DataType::List(item) => item,
+        _ => field,
+    };
+    let leaf = leaf_of(value, descriptor)?;
+    Some(Column::new(descriptor.clone(), leaf, field.is_nullable()))
+}
+
+/// What encodes values; `None` where the library does.
 fn leaf_of(field: &Field, descriptor: &ColumnDescPtr) -> Option<Box<dyn Leaf>> {
     use DataType as D;
     let width = usize::try_from(descriptor.type_length()).unwrap_or(0);

@@ -52,9 +52,11 @@ impl<T: ByteArrayType> Texts<T> {
             let key = key(data, start, end);
             let is_full = self.words.len() + 4 + end - start > DICTIONARY_BYTES;
             let most = if is_full { self.starts.len() } else { usize::MAX };
-            let is_same = |number: u16| key < LONG || {
-                let start_of = self.starts[usize::from(number)];
-                self.words.get(start_of..start_of + end - start) == Some(&data[start..end])
+            let is_same = |number: u16| {
+                key < LONG || {
+                    let start_of = self.starts[usize::from(number)];
+                    self.words.get(start_of..start_of + end - start) == Some(&data[start..end])
+                }
             };
             let Some(number) = index.number(key, most, is_same) else {
                 return (numbers.len() - before, row);
