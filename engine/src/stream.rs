@@ -336,7 +336,7 @@ impl StreamSync<'_> {
         let folder = reading.folders.of_nothing();
         let write = || async {
             let stage = reading.stage.as_ref();
-            FileWriter::create(&reading.settings, stage, folder.as_deref(), None).await?.finish().await
+            FileWriter::create(&reading.settings, stage, folder.as_deref()).await?.finish().await
         };
         let file = self.retrying(write).await?;
         committer.hold(Staged { files: vec![file], ..Staged::default() })

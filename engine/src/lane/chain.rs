@@ -75,7 +75,7 @@ impl Chain {
             file
         } else {
             let stage = reading.stage.as_ref();
-            FileWriter::create(&reading.settings, stage, folder.as_deref(), Some(batch)).await?
+            FileWriter::create(&reading.settings, stage, folder.as_deref()).await?
         };
         let written = file.write(batch).await;
         if written.is_ok() && file.bytes() >= reading.stage.options().target_bytes {

@@ -120,9 +120,7 @@ impl Tombstones {
             }
             let mut file = match self.open.remove(&folder) {
                 Some(file) => file,
-                None => {
-                    FileWriter::create(&self.settings, self.stage(), folder.as_deref(), Some(&part)).await?
-                }
+                None => FileWriter::create(&self.settings, self.stage(), folder.as_deref()).await?,
             };
             let written = file.write(&part).await;
             let is_full = file.bytes() >= self.stage().options().target_bytes;

@@ -2,7 +2,6 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr, WriterVersion};
@@ -10,20 +9,19 @@ use protocol::{Compression, Error, Result, Stage, StagedFile, StagedWriter};
 use std::sync::Arc;
 use tokio::task::block_in_place;
 
-use super::dictionary;
+use super::blocks::Blocks;
+use super::encode::{self, Encoder};
 use crate::receipt::{ColumnSums, FileReceipt, RowHasher};
 
 /// Rows of a row group at most, and up to a batch more.
 const ROW_GROUP_ROWS: usize = 1 << 20;
-/// A page before it is compressed. It stays in the processor's cache from one step to the next, and the
-/// compressor of each column needs memory for one page.
-const PAGE_BYTES: usize = 64 << 10;
 
 /// How files of one stream are encoded.
 #[derive(Debug, Clone)]
 pub(crate) struct FileSettings {
     schema: SchemaRef,
     properties: WriterPropertiesPtr,
+    codec: Codec,
     row_group_bytes: usize,
     /// `None` where a type has no hash: then files have no receipt.
     hasher: Option<Arc<RowHasher>>,
@@ -41,25 +39,14 @@ impl FileSettings {
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_compression(codec)
-            .set_data_page_size_limit(PAGE_BYTES)
-            .set_dictionary_page_size_limit(dictionary::BYTES)
+            .set_data_page_size_limit(encode::PAGE_BYTES)
+            .set_dictionary_page_size_limit(encode::DICTIONARY_BYTES)
             // Row groups are ended here, where their sums are.
             .set_max_row_group_row_count(None)
             .build();
         let row_group_bytes = usize::try_from(row_group_bytes).unwrap_or(usize::MAX);
         let hasher = RowHasher::new(&schema, &[]).map(Arc::new);
-        Self { schema, properties: Arc::new(properties), row_group_bytes, hasher }
-    }
-
-    /// As a file is to be encoded that begins with `first`.
-    fn properties(&self, first: Option<&RecordBatch>) -> WriterProperties {
-        let properties = self.properties.as_ref().clone();
-        let (Some(hasher), Some(first)) = (&self.hasher, first) else { return properties };
-        let mut builder = properties.into_builder();
-        for column in dictionary::hopeless(hasher, first) {
-            builder = builder.set_column_dictionary_enabled(column, false);
-        }
-        builder.build()
+        Self { schema, properties: Arc::new(properties), codec, row_group_bytes, hasher }
     }
 
     /// Names the columns that are not the source's.
@@ -72,7 +59,7 @@ impl FileSettings {
 /// A file that is being written. Encoding happens in the caller's task, off the runtime's other
 /// work; it needs the multi-threaded runtime.
 pub(crate) struct FileWriter {
-    encoder: ArrowWriter<Vec<u8>>,
+    encoder: Encoder<Blocks>,
     staged: Box<dyn StagedWriter>,
     row_group_bytes: usize,
     rows: u64,
@@ -81,19 +68,16 @@ pub(crate) struct FileWriter {
 }
 
 impl FileWriter {
-    /// `first` are rows that the file begins with, if there are any: they tell how to encode it, and are
-    /// yet to be written.
     pub(crate) async fn create(
         settings: &FileSettings,
         stage: &dyn Stage,
         folder: Option<&str>,
-        first: Option<&RecordBatch>,
     ) -> Result<Self> {
         let staged = stage.create(folder).await?;
         protocol::point!("file.created");
-        let properties = settings.properties(first);
-        let encoder =
-            ArrowWriter::try_new(Vec::new(), settings.schema.clone(), Some(properties)).map_err(encoding)?;
+        let properties = settings.properties.as_ref().clone();
+        let encoder = Encoder::new(Blocks::default(), settings.schema.clone(), properties, settings.codec)
+            .map_err(encoding)?;
         let receipt = settings.hasher.clone().map(FileReceipt::new);
         let row_group_bytes = settings.row_group_bytes;
         Ok(Self { encoder, staged, row_group_bytes, rows: 0, written: 0, receipt })
@@ -106,8 +90,8 @@ impl FileWriter {
                 receipt.rows(batch);
             }
             self.encoder.write(batch)?;
-            let is_full = self.encoder.memory_size() >= self.row_group_bytes
-                || self.encoder.in_progress_rows() >= ROW_GROUP_ROWS;
+            let is_full =
+                self.encoder.memory() >= self.row_group_bytes || self.encoder.rows() >= ROW_GROUP_ROWS;
             if is_full { self.end_group() } else { Ok(()) }
         })
         .map_err(encoding)?;
@@ -123,7 +107,7 @@ impl FileWriter {
     }
 
     fn end_group(&mut self) -> parquet::errors::Result<()> {
-        if self.encoder.in_progress_rows() == 0 {
+        if self.encoder.rows() == 0 {
             return Ok(());
         }
         if let Some(receipt) = &mut self.receipt {
@@ -133,13 +117,12 @@ impl FileWriter {
     }
 
     async fn drain(&mut self) -> Result<()> {
-        let bytes = std::mem::take(self.encoder.inner_mut());
-        if !bytes.is_empty() {
+        for bytes in self.encoder.out().take() {
             self.written += bytes.len() as u64;
             if let Some(receipt) = &mut self.receipt {
                 receipt.bytes(&bytes);
             }
-            self.staged.write(bytes.into()).await?;
+            self.staged.write(bytes).await?;
             protocol::point!("file.row_group");
         }
         Ok(())
@@ -147,12 +130,12 @@ impl FileWriter {
 
     /// Encoded bytes, those of the open row group estimated.
     pub(crate) fn bytes(&self) -> u64 {
-        self.written + self.encoder.in_progress_size() as u64
+        self.written + self.encoder.size() as u64
     }
 
     /// Bytes of memory that the open row group takes.
     pub(crate) fn memory(&self) -> usize {
-        self.encoder.memory_size()
+        self.encoder.memory()
     }
 
     /// Writes the footer and makes the file durable.
@@ -160,14 +143,11 @@ impl FileWriter {
         self.flush().await?;
         if let Some(receipt) = &self.receipt {
             let sums = ColumnSums::write(receipt.groups());
-            self.encoder.append_key_value_metadata(KeyValue::new(ColumnSums::KEY.to_owned(), sums));
+            self.encoder.add_metadata(KeyValue::new(ColumnSums::KEY.to_owned(), sums));
         }
         protocol::point!("file.flushed");
-        let footer = self.encoder.into_inner().map_err(encoding)?;
-        if let Some(receipt) = &mut self.receipt {
-            receipt.bytes(&footer);
-        }
-        self.staged.write(footer.into()).await?;
+        self.encoder.finish().map_err(encoding)?;
+        self.drain().await?;
         let file = self.staged.finish().await?;
         protocol::point!("file.finished");
         let receipt = self.receipt.as_ref().map(FileReceipt::finish);

@@ -1,6 +1,7 @@
 //! From batches to Parquet files on a stage.
 
-mod dictionary;
+mod blocks;
+mod encode;
 mod file;
 mod folder;
 
