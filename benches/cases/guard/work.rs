@@ -27,7 +27,9 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    let decoded = |copied: Copied| move || drop(std::hint::black_box(copied.decode()));
+    let decoded = |copied: Copied| move || {
+        std::hint::black_box(copied.decode());
+    };
     let mut cases = vec![
         Case::new("decode lineitem", ROWS, move || decoded(Copied::lineitem(ROWS))),
         Case::new("decode payments", ROWS, move || decoded(Copied::payments(ROWS))),

@@ -6,8 +6,10 @@ use crate::source::postgres::discover::Leaf;
 use crate::source::postgres::layout::Layout;
 use crate::source::postgres::plan::quote_identifier;
 
-/// Blocks that are looked at, about: enough to cut by, and looked at within moments.
-const BLOCKS: u64 = 1024;
+/// Most blocks that are looked at, about: enough to cut by, and looked at within moments.
+const MOST_BLOCKS: u64 = 4096;
+/// Of a table, one block for so many of its bytes: to look shall be little beside reading.
+const BYTES_PER_BLOCK: u64 = 64 << 10;
 /// The usual size of a block.
 const BLOCK_BYTES: u64 = 8192;
 
@@ -64,8 +66,9 @@ fn sql(leaf: &Leaf, layout: &Layout) -> String {
         .map(|column| format!("coalesce(pg_column_size({}), 0)", quote_identifier(column.name())))
         .collect();
     // Whole blocks, and the same each time.
-    let sample = if leaf.pages > BLOCKS {
-        format!(" TABLESAMPLE SYSTEM ({}) REPEATABLE (0)", percent(BLOCKS, leaf.pages))
+    let blocks = (leaf.bytes / BYTES_PER_BLOCK).min(MOST_BLOCKS);
+    let sample = if leaf.pages > blocks {
+        format!(" TABLESAMPLE SYSTEM ({}) REPEATABLE (0)", percent(blocks, leaf.pages))
     } else {
         String::new()
     };
