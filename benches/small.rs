@@ -25,8 +25,7 @@ fn main() {
     let bytes = std::fs::metadata(program.get_program()).expect("the program is there").len();
     println!("the program: {:.1} MiB\n", process::mebibytes(bytes));
     println!("| run | wall | CPU of the process | peak RSS |\n|---|---|---|---|");
-    let starts: Vec<Cost> =
-        (0..STARTS).map(|_| process::run(process::tidegate().arg("--version"))).collect();
+    let starts: Vec<Cost> = (0..STARTS).map(|_| process::run(process::tidegate().arg("--version"))).collect();
     println!("| `tidegate --version`, of {STARTS} | {} |", Cost::median(&starts));
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     runtime.block_on(many(tables));
@@ -50,7 +49,11 @@ async fn many(tables: usize) {
             }
             some.push(sync());
         }
-        println!("| a new row in {} of {tables} tables, {mode} | {} |", tables.div_ceil(10), Cost::median(&some));
+        println!(
+            "| a new row in {} of {tables} tables, {mode} | {} |",
+            tables.div_ceil(10),
+            Cost::median(&some)
+        );
     }
 }
 

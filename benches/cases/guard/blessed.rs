@@ -48,7 +48,9 @@ impl Blessed {
         if held == here {
             return Ok(TOLERANCE);
         }
-        println!("guard: the counts are of {held}, and this is {here}: `tests/guard --bless` sharpens the guard");
+        println!(
+            "guard: the counts are of {held}, and this is {here}: `tests/guard --bless` sharpens the guard"
+        );
         Ok(STRANGE_TOLERANCE)
     }
 

@@ -27,8 +27,10 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    let decoded = |copied: Copied| move || {
-        std::hint::black_box(copied.decode());
+    let decoded = |copied: Copied| {
+        move || {
+            std::hint::black_box(copied.decode());
+        }
     };
     let mut cases = vec![
         Case::new("decode lineitem", ROWS, move || decoded(Copied::lineitem(ROWS))),

@@ -87,6 +87,10 @@ pub fn lineitem_batch(random: &mut Random) -> RecordBatch {
 }
 
 /// Like a table of payments: identifiers, exact amounts, JSON, lists, times, NULLs.
+///
+/// # Panics
+///
+/// Never: its values have their types.
 #[must_use]
 pub fn payments_batch(random: &mut Random) -> RecordBatch {
     let mut keys = FixedSizeBinaryBuilder::new(16);

@@ -111,6 +111,7 @@ impl Copied {
     /// # Panics
     ///
     /// Where the decoder refuses the bytes, which are sound.
+    #[must_use]
     pub fn decode(&self) -> u64 {
         let schema = Arc::clone(&self.schema);
         let mut decoder = Decoder::new(&self.columns, schema, UnfitPolicy::Error, BATCH_BYTES)

@@ -141,7 +141,8 @@ fn is_heap(leaf: &Leaf) -> bool {
 /// Where the bytes of those tables lie of which the blocks don't tell it, by their numbers.
 async fn weighed(client: &Client, relation: &Relation, layout: &Layout) -> HashMap<u32, Weights> {
     let mut weights = HashMap::new();
-    for leaf in relation.leaves.iter().filter(|leaf| leaf.readable && is_heap(leaf) && Weights::matter(leaf)) {
+    for leaf in relation.leaves.iter().filter(|leaf| leaf.readable && is_heap(leaf) && Weights::matter(leaf))
+    {
         if let Some(found) = Weights::ask(client, leaf, layout).await {
             weights.insert(leaf.oid, found);
         }
