@@ -8,23 +8,22 @@
 //! `TIDEGATE_BENCH_ROWS` sets the size of the table (3,000,000).
 
 #![expect(clippy::print_stdout, reason = "the table is what the bench is for")]
-#![expect(clippy::cast_precision_loss, reason = "figures of three digits")]
+
+mod process;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
 use lab::{Cluster, Database, Options, sample};
+use process::{Cost, median};
 use serde_json::json;
 use tokio_postgres::Client;
 
 const ROUNDS: usize = 5;
 const NEW_ROWS: [u64; 3] = [0, 100, 30_000];
 const MODES: [&str; 2] = ["seen_set", "settled_window"];
-/// In which `/proc` counts the time of a process, per second.
-const TICKS: f64 = 100.0;
 
 fn main() {
     let rows = std::env::var("TIDEGATE_BENCH_ROWS")
@@ -110,67 +109,9 @@ impl Tidegate {
     }
 
     fn sync(&self) -> Cost {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        let mut command = process::tidegate();
         command.arg("--config").arg(&self.configuration).args(["--quiet", "--output", "json", "sync"]);
-        command.env("DATABASE_URL", &self.url).stdout(Stdio::null());
-        let before = children_ticks();
-        let start = Instant::now();
-        let mut child = command.spawn().expect("the binary is built");
-        let mut peak = 0;
-        let ended = loop {
-            peak = peak.max(peak_kib(child.id()));
-            match child.try_wait().expect("it is our child") {
-                Some(ended) => break ended,
-                None => std::thread::sleep(Duration::from_millis(1)),
-            }
-        };
-        let wall = start.elapsed().as_secs_f64();
-        assert!(ended.success(), "the sync succeeds");
-        let cpu = (children_ticks() - before) as f64 / TICKS;
-        Cost { wall, cpu, peak_mib: peak as f64 / 1024.0 }
+        command.env("DATABASE_URL", &self.url);
+        process::run(&mut command)
     }
-}
-
-/// What one process took.
-#[derive(Clone, Copy)]
-struct Cost {
-    wall: f64,
-    cpu: f64,
-    peak_mib: f64,
-}
-
-impl Cost {
-    /// Medians; of the processor's time, which is counted in coarse ticks, the mean.
-    fn median(costs: &[Self]) -> String {
-        let wall = median(costs.iter().map(|cost| cost.wall).collect());
-        let cpu = costs.iter().map(|cost| cost.cpu).sum::<f64>() / costs.len() as f64;
-        let peak = median(costs.iter().map(|cost| cost.peak_mib).collect());
-        format!("{:.0} ms | {:.0} ms | {peak:.0} MiB", wall * 1000.0, cpu * 1000.0)
-    }
-}
-
-impl std::fmt::Display for Cost {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:.2} s wall, {:.2} s CPU, {:.0} MiB", self.wall, self.cpu, self.peak_mib)
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Time that ended children of this process have used.
-fn children_ticks() -> u64 {
-    let stat = fs::read_to_string("/proc/self/stat").expect("it is Linux");
-    // The name in parentheses may hold blanks; after it `cutime` and `cstime` are fields 16 and 17 of proc(5).
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(13).take(2).map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
-}
-
-/// The most memory that a process has held so far; 0 once it has ended.
-fn peak_kib(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
 }

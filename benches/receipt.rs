@@ -1,10 +1,8 @@
 //! What a receipt costs: the hash of rows, without anything else. `cargo bench --bench receipt`. It is part
 //! of what `--bench encode` measures.
 
-mod batch;
-
 use arrow_array::RecordBatch;
-use batch::{ROWS, Random, lineitem_batch, payments_batch};
+use cases::{Encoded, Random, lineitem_batch, payments_batch};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -23,6 +21,6 @@ fn payments(bencher: Bencher) {
 }
 
 fn run(bencher: Bencher, batch: fn(&mut Random) -> RecordBatch) {
-    let batch = batch(&mut Random::new());
-    bencher.counter(ItemsCount::new(ROWS)).bench_local(|| engine::content_of(divan::black_box(&batch)));
+    let encoded = Encoded::new(1, batch, "none");
+    bencher.counter(ItemsCount::new(encoded.rows())).bench_local(|| encoded.hash());
 }

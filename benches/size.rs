@@ -5,7 +5,7 @@
 //! interleaved rounds, each figure of a process of its own.
 //!
 //! `TIDEGATE_BENCH_SCALES` are the scales (`0.1,0.3,1,3`), `TIDEGATE_BENCH_PLOT` is the file of the plot
-//! (`target/size.svg`).
+//! (`target/size.svg`), `TIDEGATE_BENCH_PROGRAM` the program.
 
 #![expect(clippy::print_stdout, reason = "the table is what the bench is for")]
 
@@ -75,7 +75,8 @@ fn measured(scale: Scale) -> Result<Vec<Point>, Box<dyn Error>> {
 }
 
 fn benched(table: &'static str, configuration: &Path, url: &str) -> Result<Point, Box<dyn Error>> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    let program = std::env::var_os("TIDEGATE_BENCH_PROGRAM");
+    let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_tidegate").into()));
     command.arg("--config").arg(configuration).env("DATABASE_URL", url);
     command.args(["bench", "--rows", "0", "--output", "json", "--stream", &format!("public.{table}")]);
     let report: Value = serde_json::from_slice(&command.output()?.stdout)?;
@@ -115,15 +116,24 @@ fn chart(
     series: impl Fn(&Point) -> Vec<(&'static str, f64)>,
 ) -> Result<(), Box<dyn Error>> {
     let (least, most) = points.iter().fold((f64::MAX, 1.0_f64), |(a, b), p| (a.min(p.rows), b.max(p.rows)));
-    let top = points.iter().flat_map(&series).fold(0.0_f64, |top, (_, value)| top.max(value)) * 1.25;
+    let top = points.iter().flat_map(&series).fold(0.0_f64, |top, (_, value)| top.max(value));
+    // Room for the legend above all lines.
+    let top = top * 1.5;
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(40)
         .y_label_area_size(60)
         .build_cartesian_2d((least * 0.8..most * 1.25).log_scale(), 0.0..top)?;
-    let thousands = |rows: &f64| format!("{:.0}k", rows / 1e3);
-    chart.configure_mesh().x_desc("rows of the table").x_label_formatter(&thousands).draw()?;
+    let rows = |rows: &f64| if *rows < 1e6 { format!("{}k", rows / 1e3) } else { format!("{}M", rows / 1e6) };
+    let values = |value: &f64| format!("{}", (value * 100.0).round() / 100.0);
+    chart
+        .configure_mesh()
+        .x_desc("rows of the table")
+        .x_label_formatter(&rows)
+        .y_label_formatter(&values)
+        .light_line_style(TRANSPARENT)
+        .draw()?;
     for (table, color) in TABLES.iter().zip(COLORS) {
         let of: Vec<&Point> = points.iter().filter(|point| point.table == *table).collect();
         let names = of.first().map(|point| series(point)).unwrap_or_default();
@@ -136,6 +146,11 @@ fn chart(
                 .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], style));
         }
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .draw()?;
     Ok(())
 }

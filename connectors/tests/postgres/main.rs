@@ -15,5 +15,6 @@ mod relation;
 mod repair;
 mod seen;
 mod standby;
+mod skew;
 mod sweep;
 mod torture;

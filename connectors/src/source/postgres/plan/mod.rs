@@ -348,7 +348,7 @@ impl<'a> Planning<'a> {
 
     async fn split(&self, lease: &Lease<'_>, window: Option<&CursorWindow>) -> Result<Split> {
         let parallelism = self.request.parallelism.get().min(self.source.sessions.connections());
-        Split::of(lease, &self.relation, parallelism, window).await
+        Split::of(lease, &self.relation, &self.layout, parallelism, window).await
     }
 
     /// Whether the partitions are read here and soon.

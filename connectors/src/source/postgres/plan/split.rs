@@ -1,13 +1,19 @@
 //! How a table is cut into parts that are read at once.
 
+mod weigh;
+
+use std::collections::HashMap;
+
 use protocol::{Result, StreamKind};
 use tokio_postgres::Client;
 
 use super::super::answer::ask_one;
 use super::super::discover::{Leaf, Relation};
+use super::super::layout::Layout;
 use super::super::partition::{CursorWindow, Range, Table};
 use super::estimate::Estimate;
 use super::{leaf_table, quote_identifier};
+use weigh::Weights;
 
 /// About as many bytes of the table make a part.
 const PART_BYTES: u64 = 96 << 20;
@@ -53,6 +59,7 @@ impl Split {
     pub(super) async fn of(
         client: &super::Lease<'_>,
         relation: &Relation,
+        layout: &Layout,
         parallelism: usize,
         window: Option<&CursorWindow>,
     ) -> Result<Self> {
@@ -62,7 +69,8 @@ impl Split {
         let parts = if bytes < SMALL_BYTES || parallelism < 2 {
             Vec::new()
         } else if client.server_version >= BLOCK_RANGES && can_read_blocks(relation) {
-            by_blocks(relation, sizes)
+            let weights = if is_whole { weighed(client, relation, layout).await } else { HashMap::new() };
+            by_blocks(relation, sizes, &weights)
         } else {
             match whole_number_key(relation) {
                 Some(key) => by_keys(client, relation, key, sizes).await?,
@@ -130,28 +138,50 @@ fn is_heap(leaf: &Leaf) -> bool {
     leaf.access_method.as_deref() == Some("heap")
 }
 
-fn by_blocks(relation: &Relation, sizes: Sizes) -> Vec<Part> {
+/// Where the bytes of those tables lie of which the blocks don't tell it, by their numbers.
+async fn weighed(client: &Client, relation: &Relation, layout: &Layout) -> HashMap<u32, Weights> {
+    let mut weights = HashMap::new();
+    for leaf in relation.leaves.iter().filter(|leaf| leaf.readable && is_heap(leaf) && Weights::matter(leaf))
+    {
+        if let Some(found) = Weights::ask(client, leaf, layout).await {
+            weights.insert(leaf.oid, found);
+        }
+    }
+    weights
+}
+
+fn by_blocks(relation: &Relation, sizes: Sizes, weights: &HashMap<u32, Weights>) -> Vec<Part> {
     if relation.leaves.iter().all(|leaf| leaf.readable) {
-        relation.leaves.iter().flat_map(|leaf| blocks_of(relation, leaf, sizes)).collect()
+        let parts = |leaf: &Leaf| blocks_of(relation, leaf, sizes, weights.get(&leaf.oid));
+        relation.leaves.iter().flat_map(parts).collect()
     } else {
         blocks_of_all(relation, sizes)
     }
 }
 
 /// One table's blocks in about equal parts, the last without an end: the table may have grown.
-fn blocks_of(relation: &Relation, leaf: &Leaf, sizes: Sizes) -> Vec<Part> {
+fn blocks_of(relation: &Relation, leaf: &Leaf, sizes: Sizes, weights: Option<&Weights>) -> Vec<Part> {
     let table = (relation.leaves.len() > 1 || leaf.oid != relation.oid).then(|| leaf_table(leaf));
     let count = if is_heap(leaf) { leaf.bytes.div_ceil(sizes.part).clamp(1, leaf.pages.max(1)) } else { 1 };
-    let part = |index: u64| Part {
-        leaf: table.clone(),
-        range: range(
-            block(leaf.pages * index / count),
-            (index + 1 < count).then(|| block(leaf.pages * (index + 1) / count)),
-        ),
-        rows: None,
-        bytes: Some(leaf.bytes / count),
+    // The block that each part begins with, and its bytes.
+    let starts: Vec<(u64, u64)> = match weights {
+        Some(weights) => {
+            let bytes = |share: u64| leaf.bytes / 1000 * share;
+            weights.cut(leaf.pages, count).into_iter().map(|(first, share)| (first, bytes(share))).collect()
+        }
+        None => (0..count).map(|index| (leaf.pages * index / count, leaf.bytes / count)).collect(),
     };
-    (0..count).map(part).collect()
+    let ends = starts.iter().skip(1).map(|(first, _)| Some(block(*first))).chain([None]);
+    starts
+        .iter()
+        .zip(ends)
+        .map(|((first, bytes), end)| Part {
+            leaf: table.clone(),
+            range: range(block(*first), end),
+            rows: None,
+            bytes: Some(*bytes),
+        })
+        .collect()
 }
 
 /// The same blocks of all tables below one that the role may read only through it. Cut where about

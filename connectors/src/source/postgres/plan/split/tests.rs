@@ -1,5 +1,10 @@
 use super::*;
 
+/// A table of so many blocks, and of so many bytes with those out of line.
+pub(super) fn sized(pages: u64, bytes: u64) -> Leaf {
+    Leaf { bytes, ..leaf(1, pages, true) }
+}
+
 fn leaf(oid: u32, pages: u64, readable: bool) -> Leaf {
     Leaf {
         oid,
@@ -34,7 +39,7 @@ fn relation(leaves: Vec<Leaf>) -> Relation {
 
 fn cut(relation: &Relation, parallelism: usize) -> Vec<Part> {
     let bytes = relation.leaves.iter().map(|leaf| leaf.bytes).sum();
-    by_blocks(relation, Sizes { all: bytes, part: part_bytes(bytes, parallelism) })
+    by_blocks(relation, Sizes { all: bytes, part: part_bytes(bytes, parallelism) }, &HashMap::new())
 }
 
 fn blocks(part: &Part) -> (u32, Option<u32>) {

@@ -8,43 +8,27 @@ use arrow_array::{
     ArrayRef, ArrowPrimitiveType, BooleanArray, Float64Array, PrimitiveArray, RecordBatch, StringArray,
 };
 
+use crate::random::Random;
+
 /// Rows of a batch.
-pub(crate) const ROWS: usize = 8192;
+pub const BATCH_ROWS: usize = 8192;
 
-/// The same numbers in each run: splitmix64.
-pub(crate) struct Random(u64);
-
+/// Columns of random values.
 impl Random {
-    pub(crate) fn new() -> Self {
-        Self(42)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(limit)).expect("it is below a u32")
-    }
-
     fn numbers<T: ArrowPrimitiveType>(&mut self, limit: u32) -> PrimitiveArray<T>
     where
         T::Native: From<u32>,
     {
-        PrimitiveArray::from_iter_values((0..ROWS).map(|_| T::Native::from(self.below(limit))))
+        PrimitiveArray::from_iter_values((0..BATCH_ROWS).map(|_| T::Native::from(self.below(limit))))
     }
 
     fn integers(&mut self, limit: u32) -> ArrayRef {
-        let numbers = (0..ROWS).map(|_| self.below(limit).cast_signed());
+        let numbers = (0..BATCH_ROWS).map(|_| self.below(limit).cast_signed());
         Arc::new(PrimitiveArray::<Int32Type>::from_iter_values(numbers))
     }
 
     fn days(&mut self) -> ArrayRef {
-        let days = (0..ROWS).map(|_| 8_000 + self.below(2_500).cast_signed());
+        let days = (0..BATCH_ROWS).map(|_| 8_000 + self.below(2_500).cast_signed());
         Arc::new(PrimitiveArray::<Date32Type>::from_iter_values(days))
     }
 
@@ -54,13 +38,13 @@ impl Random {
     }
 
     fn times(&mut self) -> ArrayRef {
-        let micros = (0..ROWS).map(|_| 1_767_225_600_000_000 + i64::from(self.below(u32::MAX)) * 1_000);
+        let micros = (0..BATCH_ROWS).map(|_| 1_767_225_600_000_000 + i64::from(self.below(u32::MAX)) * 1_000);
         Arc::new(PrimitiveArray::<TimestampMicrosecondType>::from_iter_values(micros).with_timezone("UTC"))
     }
 
     fn choices(&mut self, of: &[&str]) -> ArrayRef {
         let limit = u32::try_from(of.len()).expect("a few");
-        Arc::new(StringArray::from_iter_values((0..ROWS).map(|_| of[self.below(limit) as usize])))
+        Arc::new(StringArray::from_iter_values((0..BATCH_ROWS).map(|_| of[self.below(limit) as usize])))
     }
 
     fn texts(&mut self, length: usize) -> ArrayRef {
@@ -74,12 +58,13 @@ impl Random {
             }
             text
         };
-        Arc::new(StringArray::from_iter_values((0..ROWS).map(|_| text(self))))
+        Arc::new(StringArray::from_iter_values((0..BATCH_ROWS).map(|_| text(self))))
     }
 }
 
 /// Like TPC-H's widest table.
-pub(crate) fn lineitem_batch(random: &mut Random) -> RecordBatch {
+#[must_use]
+pub fn lineitem_batch(random: &mut Random) -> RecordBatch {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(random.numbers::<Int64Type>(6_000_000)),
         Arc::new(random.numbers::<Int64Type>(200_000)),
@@ -102,11 +87,16 @@ pub(crate) fn lineitem_batch(random: &mut Random) -> RecordBatch {
 }
 
 /// Like a table of payments: identifiers, exact amounts, JSON, lists, times, NULLs.
-pub(crate) fn payments_batch(random: &mut Random) -> RecordBatch {
+///
+/// # Panics
+///
+/// Never: its values have their types.
+#[must_use]
+pub fn payments_batch(random: &mut Random) -> RecordBatch {
     let mut keys = FixedSizeBinaryBuilder::new(16);
     let mut labels = ListBuilder::new(StringBuilder::new());
     let mut details = StringBuilder::new();
-    for _ in 0..ROWS {
+    for _ in 0..BATCH_ROWS {
         let (high, low) = (random.next().to_be_bytes(), random.next().to_be_bytes());
         keys.append_value([high, low].concat()).expect("it has 16 bytes");
         for _ in 0..random.below(3) {
@@ -128,9 +118,9 @@ pub(crate) fn payments_batch(random: &mut Random) -> RecordBatch {
         random.times(),
         Arc::new(details.finish()),
         Arc::new(labels.finish()),
-        Arc::new((0..ROWS).map(|_| Some(random.below(50) == 0)).collect::<BooleanArray>()),
+        Arc::new((0..BATCH_ROWS).map(|_| Some(random.below(50) == 0)).collect::<BooleanArray>()),
         Arc::new(
-            (0..ROWS)
+            (0..BATCH_ROWS)
                 .map(|_| Some(random.below(5)).filter(|n| *n > 0).map(|n| f64::from(n) * 12.5))
                 .collect::<Float64Array>(),
         ),
