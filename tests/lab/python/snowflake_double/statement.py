@@ -1,0 +1,84 @@
+"""One statement: what kind it is, what it reads and writes, whether it needs a warehouse."""
+
+import re
+import uuid
+from functools import cached_property
+
+from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
+from sqlglot import exp
+
+import engine
+
+COPY = 0x3600
+PUT = 0x7100
+GET = 0x7200
+_COMMENT = re.compile(r"\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/|\s+)", re.DOTALL)
+_WORD = re.compile(r"[A-Za-z_$]+")
+_DDL = {"CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "UNDROP", "GRANT", "REVOKE"}
+_METADATA = _DDL | {
+    "SHOW", "DESC", "DESCRIBE", "PUT", "GET", "LIST", "LS", "REMOVE", "RM", "USE", "BEGIN", "START", "COMMIT",
+    "ROLLBACK", "SET", "UNSET", "EXPLAIN",
+}
+
+
+class Statement:
+    def __init__(self, text, bindings=None):
+        start = 0
+        while (match := _COMMENT.match(text, start)) and match.end() > start:
+            start = match.end()
+        self.text = text[start:].strip().rstrip(";").strip()
+        self.bindings = bindings or []
+        self.query_id = str(uuid.uuid4())
+        self.words = [word.upper() for word in _WORD.findall(self.text[:200])[:8]]
+
+    def begins(self, *words):
+        return self.words[: len(words)] == list(words)
+
+    def is_query(self):
+        return self.begins("SELECT") or self.begins("WITH") or self.text.startswith("(")
+
+    @cached_property
+    def expression(self):
+        return engine.parse(self.text)
+
+    @cached_property
+    def type_id(self):
+        return statement_type_id(self.expression)
+
+    def changes_rows(self):
+        return self.type_id in DML_TYPE_IDS
+
+    def is_ddl(self):
+        """Whether it commits the open transaction. ALTER SESSION is none."""
+        if self.begins("ALTER", "SESSION"):
+            return False
+        return bool(self.words) and self.words[0] in _DDL
+
+    def needs_warehouse(self):
+        if not self.words or self.words[0] in _METADATA:
+            return self.begins("CREATE") and bool(re.search(r"\bAS\s*\(?\s*(SELECT|WITH)\b", self.text, re.I))
+        if self.is_query():
+            return re.search(r"\bFROM\b", self.text, re.IGNORECASE) is not None
+        return True
+
+    def tables(self, session):
+        """All tables it names, by full name."""
+        return {session.qualify(table) for table in self.expression.find_all(exp.Table) if table.name}
+
+    def target(self, session):
+        """The table it changes."""
+        node = self.expression.this
+        if isinstance(node, exp.Schema):
+            node = node.this
+        return session.qualify(node) if isinstance(node, exp.Table) else None
+
+    def takes_turns(self):
+        """Whether writers of this kind exclude each other; those that only add rows do not."""
+        expression = self.expression
+        is_overwrite = isinstance(expression, exp.Insert) and expression.args.get("overwrite")
+        return isinstance(expression, (exp.Update, exp.Delete, exp.Merge)) or bool(is_overwrite)
+
+
+def name_of(identifier):
+    """A name as the catalog has it."""
+    return identifier.name if identifier.args.get("quoted") else identifier.name.upper()
