@@ -7,12 +7,13 @@ import secrets
 import threading
 import time
 
-from commands import names
+from stage_commands import names
 from copy_into import Loads
 from engine import Engine
 from fault import Faults, Log
 from grants import Grants
 from login import KeyPair, User
+from names import Names
 from refusal import Refusal
 from session import HOUR, Session
 from stage import Stages
@@ -34,6 +35,7 @@ class Account:
         self.grants = Grants(self.role, self.warehouse)
         self.faults, self.log, self.tables, self.loads = Faults(), Log(), Tables(), Loads()
         self.stages = Stages(store, store.bucket, f"{self.name}/")
+        self.names = Names(self.engine.connect()._duck_conn)
         self.transactions = {}
         self.validity = HOUR
         self.sessions, self._masters, self._lock = {}, {}, threading.Lock()

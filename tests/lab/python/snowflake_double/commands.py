@@ -61,7 +61,7 @@ def fill_in(session, expression):
         if isinstance(node.parent, exp.Select):
             literal = exp.alias_(literal, f"{name}()", quoted=True)
         node.replace(literal)
-        expression.args["filled_in"] = True
+        expression.args["rewritten"] = True
 
 
 def _begin(session, _statement, _match):

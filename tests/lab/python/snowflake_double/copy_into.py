@@ -163,7 +163,7 @@ class _Copy:
         else:
             columns, values = self._matched(file)
             selected = f"SELECT {', '.join(values)} FROM {_reader(file)}"
-        names = ", ".join(_quote(name) for name in columns)
+        names = ", ".join(_quote(self.session.account.names.encode(name)) for name in columns)
         return duck.execute(f"INSERT INTO {target} ({names}) {selected}").fetchone()[0]
 
     def _matched(self, file):

@@ -298,7 +298,10 @@ def run(session, statement):
 
 
 def parameters(session):
-    return [{"name": name, "value": value} for name, value in session.parameters.items()]
+    """The session's parameters: truth values and numbers are such in answers."""
+    truths = {"true": True, "false": False}
+    return [{"name": name, "value": int(value) if value.isdecimal() else truths.get(value, value)}
+            for name, value in session.parameters.items()]
 
 
 def bound(bindings):

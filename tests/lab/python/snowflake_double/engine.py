@@ -4,6 +4,7 @@ import warnings
 
 import duckdb
 import fakesnow.info_schema as info_schema
+import fakesnow.transforms as transforms
 from fakesnow.dialect import parse_one
 from fakesnow.instance import FakeSnow
 from fakesnow.rowtype import describe_as_rowtype, duckdb_to_sf_type
@@ -116,9 +117,33 @@ def _remove(constraint, root):
     node.pop()
 
 
-def keep_bookkeeping_out():
-    """Lengths of text are noted in a second DuckDB database, which no transaction can do beside the first."""
-    info_schema.insert_text_lengths_sql = lambda *_: "SELECT 1"
+def take_comments(expression):
+    """Takes the comments of columns out of a definition: DuckDB has them in statements of their own."""
+    taken = []
+    for column in expression.find_all(exp.ColumnDef):
+        for constraint in list(column.args.get("constraints") or []):
+            if isinstance(constraint.args.get("kind"), exp.CommentColumnConstraint):
+                taken.append((column.this.copy(), constraint.args["kind"].this.this))
+                constraint.pop()
+    return taken
 
 
-keep_bookkeeping_out()
+def _number(node):
+    """NUMBER with all its 38 digits, where fakesnow makes do with 64 bits."""
+    if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.DECIMAL:
+        return node if node.expressions else exp.DataType.build("DECIMAL(38, 0)")
+    return _integer_precision(node)
+
+
+def _parse_json(node):
+    """PARSE_JSON that keeps the digits of numbers; DuckDB's JSON() makes doubles of them."""
+    if isinstance(node, exp.ParseJSON):
+        kind = exp.DataType(this=exp.DataType.Type.JSON, nested=False)
+        return (exp.TryCast if node.args.get("safe") else exp.Cast)(this=node.this, to=kind)
+    return _try_parse_json(node)
+
+
+# Lengths of text are noted in a second DuckDB database, which no transaction can do beside the first.
+info_schema.insert_text_lengths_sql = lambda *_: "SELECT 1"
+_integer_precision, transforms.integer_precision = transforms.integer_precision, _number
+_try_parse_json, transforms.try_parse_json = transforms.try_parse_json, _parse_json

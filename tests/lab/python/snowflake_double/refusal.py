@@ -4,11 +4,14 @@ import re
 
 import duckdb
 
+import names
+
 
 class Refusal(Exception):
     """An answer with `success: false`, under HTTP 200 as the service sends it."""
 
     def __init__(self, code, message, state="42000", status=200):
+        message = names.plain(message)
         super().__init__(message)
         self.code, self.message, self.state, self.status = f"{int(code):06d}", message, state, status
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from fakesnow.arrow import to_ipc, to_sf
 
+from names import plain
+
 EPOCH = datetime.datetime(1970, 1, 1)
 UTC_EPOCH = EPOCH.replace(tzinfo=datetime.UTC)
 NO_OFFSET = 1440
@@ -65,17 +67,19 @@ def success(message="Statement executed successfully.", type_id=0):
 def _plain(value):
     if isinstance(value, bool):
         return "true" if value else "false"
-    return None if value is None else str(value)
+    return None if value is None else plain(str(value))
 
 
 def from_arrow(columns, table, type_id):
+    for one in columns:
+        one["name"] = plain(one["name"])
     writers = [_writer(one["type"]) for one in columns]
     values = [
         [None if value is None else writer(value) for value in one.to_pylist()]
         for writer, one in zip(writers, table.columns, strict=True)
     ]
     rows = [list(row) for row in zip(*values, strict=True)]
-    return Result(columns, rows, type_id, table=table)
+    return Result(columns, rows, type_id, table=table.rename_columns([one["name"] for one in columns]))
 
 
 def _writer(kind):
@@ -90,7 +94,7 @@ def _writer(kind):
         "timestamp_ltz": lambda value: _seconds(value - UTC_EPOCH),
         "timestamp_tz": lambda value: f"{_seconds(value - UTC_EPOCH)} {NO_OFFSET}",
         "binary": lambda value: value.hex().upper(),
-    }.get(kind, str)
+    }.get(kind, lambda value: plain(str(value)))
 
 
 def _real(value):

@@ -13,6 +13,7 @@ import engine
 import merge
 import rows
 import stage_commands
+from names import plain
 from refusal import Refusal, missing
 from statement import name_of
 from transaction import Single, Transaction, run_alone
@@ -47,7 +48,8 @@ class Session:
 
     def use(self, database, schema):
         """Takes a place to work in; what is not there is not taken, as at login."""
-        duck = self.connection._duck_conn
+        duck, names = self.connection._duck_conn, self.account.names
+        database, schema = (name and names.encode(name) for name in (database, schema))
         if not database or (database,) not in self.account.databases():
             return False
         is_there = schema and duck.execute(
@@ -66,18 +68,22 @@ class Session:
     def complete(self, parts):
         """The name of an object with database and schema."""
         place = [self.connection.database, self.connection._schema]
-        full = tuple(place[: 3 - len(parts)]) + tuple(parts[-3:])
+        named = [self.account.names.encode(part) for part in parts[-3:]]
+        full = tuple(place[: 3 - len(parts)]) + tuple(named)
         if None in full:
             raise Refusal(90105, "Cannot perform operation. This session does not have a current database. "
                           "Call 'USE DATABASE', or use a qualified name.", "22000")
         return full
 
     def columns_of(self, table):
-        """The columns of a table and their types in DuckDB, in order; empty where there is no such table."""
+        """The columns of a table and their types in DuckDB, in order; empty where there is no such table.
+
+        Columns are named as the service does.
+        """
         found = self.connection._duck_conn.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name IN (?, 'temp') "
             "AND schema_name IN (?, 'main') AND table_name = ? ORDER BY column_index", list(table)).fetchall()
-        return dict(found)
+        return {plain(name): kind for name, kind in found}
 
     def has_table(self, table):
         return bool(self.columns_of(table))
@@ -94,6 +100,7 @@ class Session:
         """Runs one statement to its end."""
         with self.lock:
             self.given_up.clear()
+            statement.settle(self.account.names)
             if not statement.text:
                 raise Refusal(900, "SQL compilation error:\nSQL statement was empty.")
             self.account.grants.check(self, statement)
@@ -122,10 +129,16 @@ class Session:
     def _define(self, statement):
         expression = statement.expression
         engine.strip_constraints(expression)
+        comments = engine.take_comments(expression) if isinstance(expression, (exp.Create, exp.Alter)) else []
+        if isinstance(expression, exp.Create) or comments:
+            expression.args["rewritten"] = True
         if isinstance(expression, exp.Create) or statement.begins("TRUNCATE") or isinstance(expression, exp.Drop):
             if (target := statement.target(self)) and not expression.args.get("exists"):
                 self.account.loads.forget(target)
         result = run_alone(lambda: self._run(statement))
+        for column, comment in comments:
+            where = ".".join(_quote(part) for part in (*statement.target(self), name_of(column)))
+            self.connection._duck_conn.execute(f"COMMENT ON COLUMN {where} IS {exp.Literal.string(comment).sql()}")
         if target := statement.is_ddl() and statement.target(self):
             self.account.tables.release(None, {target})
         return result
@@ -133,9 +146,7 @@ class Session:
     def _run(self, statement):
         expression = statement.expression
         commands.fill_in(self, expression)
-        text = expression.sql(dialect="snowflake") if expression.args.get("filled_in") else statement.text
-        if isinstance(expression, exp.Create):
-            text = expression.sql(dialect="snowflake")
+        text = expression.sql(dialect="snowflake") if expression.args.get("rewritten") else statement.text
         columns, table = engine.run(self.connection, text, statement.bindings)
         if columns is None:
             return rows.success(type_id=statement.type_id)

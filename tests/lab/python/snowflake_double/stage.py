@@ -14,6 +14,7 @@ from snowflake.connector.encryption_util import EncryptionMetadata, SnowflakeEnc
 from snowflake.connector.file_util import SnowflakeFileUtil
 from snowflake.connector.storage_client import SnowflakeFileEncryptionMaterial
 
+from names import plain
 from refusal import Refusal, missing
 
 _PART = r'(?:"(?:[^"]|"")*"|[A-Za-z0-9_$]+)'
@@ -35,7 +36,7 @@ class Stage:
 
     def shown(self, path):
         """A file of the stage as `LIST` and `COPY` name it."""
-        return f"{self.url.rstrip('/')}/{path}" if self.url else f"{self.name[-1].lstrip('%').lower()}/{path}"
+        return f"{self.url.rstrip('/')}/{path}" if self.url else f"{plain(self.name[-1]).lstrip('%').lower()}/{path}"
 
 
 @dataclass

@@ -28,6 +28,7 @@ class Statement:
             start = match.end()
         self.text = text[start:].strip().rstrip(";").strip()
         self.bindings = bindings or []
+        self._names = None
         self.query_id = str(uuid.uuid4())
         self.words = [word.upper() for word in _WORD.findall(self.text[:200])[:8]]
 
@@ -37,9 +38,16 @@ class Statement:
     def is_query(self):
         return self.begins("SELECT") or self.begins("WITH") or self.text.startswith("(")
 
+    def settle(self, names):
+        """Reads the names in it as the account spells them."""
+        self._names = names
+
     @cached_property
     def expression(self):
-        return engine.parse(self.text)
+        expression = engine.parse(self.text)
+        if self._names and self._names.apply(expression):
+            expression.args["rewritten"] = True
+        return expression
 
     @cached_property
     def type_id(self):
