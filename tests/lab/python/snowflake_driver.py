@@ -45,10 +45,10 @@ def connector(account):
     """Runs statements with snowflake-connector-python."""
     import snowflake.connector
 
-    # It names the bucket in the host; no resolver has to know that all of .localhost is here.
+    # It names the bucket in the host, even where the rest is an address.
     resolve = socket.getaddrinfo
     socket.getaddrinfo = lambda host, *rest, **more: resolve(
-        "localhost" if isinstance(host, str) and host.endswith(".localhost") else host, *rest, **more)
+        "127.0.0.1" if isinstance(host, str) and host.endswith(".127.0.0.1") else host, *rest, **more)
     connection = snowflake.connector.connect(
         protocol="https", login_timeout=20, network_timeout=20, ocsp_fail_open=True, disable_ocsp_checks=True, **account)
 

@@ -49,7 +49,7 @@ def main():
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(settings["certificate"], settings["key"])
     # Drivers take a bare name for https.
-    endpoint = f"{'localhost' if tls else 'http://127.0.0.1'}:{settings['stage_port']}"
+    endpoint = f"{'' if tls else 'http://'}127.0.0.1:{settings['stage_port']}"
     Gate.store = store
     Door.world = World(lambda: Account(store, endpoint))
     Gate.strike = staticmethod(strike_stage)

@@ -58,8 +58,7 @@ class Gate(BaseHTTPRequestHandler):
     def _path(self):
         """The path with the bucket in it, whichever way the client named the bucket."""
         parts = urlsplit(self.path)
-        host = self.headers["Host"].split(":")[0]
-        bucket = host.removesuffix(".localhost") if host.endswith(".localhost") else None
+        bucket = self.headers["Host"].split(":")[0].removesuffix("127.0.0.1").rstrip(".")
         path = f"/{bucket}{parts.path}" if bucket else parts.path
         return path, parts.query
 

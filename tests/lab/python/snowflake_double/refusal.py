@@ -66,11 +66,11 @@ def from_duckdb(error):
         return Refusal(1003, f"SQL compilation error:\n{text}")
     if isinstance(error, duckdb.OutOfRangeException):
         return Refusal(100039, f"Numeric value is out of range: {text}", "22003")
+    if "Malformed JSON" in text:
+        return Refusal(100069, f"Error parsing JSON: {text.splitlines()[0]}", "22P02")
     if isinstance(error, duckdb.ConversionException):
         code = 100046 if "out of range" in text else 100035 if "timestamp" in text.lower() else 100038
         return Refusal(code, text.split("\n")[0], "22018")
-    if isinstance(error, duckdb.InvalidInputException) and "JSON" in text:
-        return Refusal(100069, f"Error parsing JSON: {text}", "22P02")
     return Refusal(603, f"SQL execution internal error: {type(error).__name__}: {text}", "XX000")
 
 

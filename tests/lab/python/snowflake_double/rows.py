@@ -6,6 +6,9 @@ import decimal
 import math
 from dataclasses import dataclass, field
 
+import fakesnow.arrow
+import pyarrow
+import pyarrow.compute
 from fakesnow.arrow import to_ipc, to_sf
 
 from names import plain
@@ -13,6 +16,20 @@ from names import plain
 EPOCH = datetime.datetime(1970, 1, 1)
 UTC_EPOCH = EPOCH.replace(tzinfo=datetime.UTC)
 NO_OFFSET = 1440
+
+
+_to_struct = fakesnow.arrow.timestamp_to_sf_struct
+
+
+def _with_nulls(instants):
+    """Instants as the drivers' structs; fakesnow makes the epoch of those that are null."""
+    instants = instants.combine_chunks() if isinstance(instants, pyarrow.ChunkedArray) else instants
+    filled = _to_struct(pyarrow.compute.fill_null(instants, pyarrow.scalar(0, pyarrow.int64()).cast(instants.type)))
+    parts = [filled.field(index) for index in range(filled.type.num_fields)]
+    return pyarrow.StructArray.from_arrays(parts, fields=list(filled.type), mask=pyarrow.compute.is_null(instants))
+
+
+fakesnow.arrow.timestamp_to_sf_struct = _with_nulls
 
 
 @dataclass
