@@ -38,6 +38,8 @@ class Account:
         self.names = Names(self.engine.connect()._duck_conn)
         self.transactions = {}
         self.validity = HOUR
+        # How long an answer is waited for until the client is told to ask again.
+        self.patience = 45
         self.sessions, self._masters, self._lock = {}, {}, threading.Lock()
         self.is_awake = False
         self._store = store

@@ -20,6 +20,9 @@ _GRANTS = re.compile(rf"SHOW\s+GRANTS(?:\s+TO\s+(ROLE|USER)\s+({_PART})|\s+ON\s+
 _TRANSACTIONS = re.compile(r"SHOW\s+(TRANSACTIONS|LOCKS)(\s+IN\s+ACCOUNT)?$", re.I)
 _WAREHOUSES = re.compile(r"SHOW\s+WAREHOUSES(?:\s+LIKE\s+'((?:[^']|'')*)')?$", re.I)
 _PARAMETERS = re.compile(r"SHOW\s+PARAMETERS(?:\s+LIKE\s+'((?:[^']|'')*)')?(\s+IN\s+SESSION)?$", re.I)
+_ADMIN = re.compile(
+    rf"(?:GRANT\s|REVOKE\s|ALTER\s+(?:USER|ROLE|WAREHOUSE)\s|"
+    rf"CREATE\s+(?:OR\s+REPLACE\s+)?(ROLE|USER|WAREHOUSE)\s+(?:IF\s+NOT\s+EXISTS\s+)?({_PART}))", re.I)
 TCL = 0x5000
 
 
@@ -28,7 +31,7 @@ def answer(session, statement):
     for pattern, command in (
         (_BEGIN, _begin), (_END, _end), (_USE, _use), (_ALTER_SESSION, _alter), (_ABORT, _abort),
         (_ABORT_SESSION, _abort_session), (_GRANTS, _grants), (_TRANSACTIONS, _transactions),
-        (_WAREHOUSES, _warehouses), (_PARAMETERS, _parameters),
+        (_WAREHOUSES, _warehouses), (_PARAMETERS, _parameters), (_ADMIN, _administer),
     ):
         if match := pattern.match(statement.text):
             return command(session, statement, match)
@@ -49,6 +52,7 @@ def fill_in(session, expression):
         "CURRENT_USER": session.user.name,
         "CURRENT_DATABASE": session.connection.database,
         "CURRENT_SCHEMA": session.connection._schema,
+        "LAST_QUERY_ID": session.last_query,
         "CURRENT_SECONDARY_ROLES": '{"roles":"","value":""}',
     }
     for node in list(expression.find_all(exp.Anonymous, exp.Func)):
@@ -156,6 +160,14 @@ def _transactions(session, _statement, match):
     return rows.made(header, [
         [number, other.user.name, str(other.id), f"tx-{number}", "2026-01-01 00:00:00.000 +0000", "running", "0"]
         for number, other in open_ones if match[2] or other is session])
+
+
+def _administer(session, _statement, match):
+    """Roles and warehouses are known once they are made; what they may do is for tests to say."""
+    if match[1]:
+        known = {"ROLE": session.account.grants.roles, "WAREHOUSE": session.account.grants.warehouses}
+        known.get(match[1].upper(), []).extend(names(match[2]))
+    return rows.success()
 
 
 def _warehouses(session, _statement, match):

@@ -45,6 +45,11 @@ def _validity(account, body):
     return {}
 
 
+def _patience(account, body):
+    account.patience = body["seconds"]
+    return {}
+
+
 def _suspend(account, _body):
     account.is_awake = False
     return {}
@@ -81,5 +86,5 @@ def _texts(session, result):
 
 _COMMANDS = {
     "fault": _fault, "clear": _clear, "faults-left": _faults_left, "log": _log, "deny": _deny,
-    "validity": _validity, "suspend": _suspend, "awake": _awake, "key": _key, "sql": _sql,
+    "validity": _validity, "patience": _patience, "suspend": _suspend, "awake": _awake, "key": _key, "sql": _sql,
 }

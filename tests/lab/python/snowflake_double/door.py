@@ -5,6 +5,7 @@ import json
 import secrets
 import threading
 import time
+import traceback
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
@@ -180,7 +181,8 @@ class Door(BaseHTTPRequestHandler):
         if is_first:
             account.faults.strike("query", text)
             query = self._begin(session, account, request, text)
-        query.done.wait()
+        if not query.done.wait(account.patience):
+            return self._later(query, RUNNING)
         if account.faults.take("query", text, {"hangup"}, moment="after"):
             raise Hangup
         if fault := account.faults.take("query", text, {"polls"}):
@@ -204,22 +206,25 @@ class Door(BaseHTTPRequestHandler):
             kind="query", sql=text, request=request, query=statement.query_id, session=session.id,
             warehouse=statement.needs_warehouse(), bindings=self.body.get("bindings"),
             tag=(self.body.get("parameters") or {}).get("QUERY_TAG", session.parameters["QUERY_TAG"]))
+        fault = account.faults.take("query", text, {"delay"})
+        threading.Thread(target=self._run, args=(query, account, entry, fault["seconds"] if fault else 0)).start()
+        return query
+
+    def _run(self, query, account, entry, delay):
+        session, statement = query.session, query.statement
         try:
-            query.answer = run(session, statement)
+            query.answer = run(session, statement, delay)
         except Refusal as refusal:
             query.answer = failure(refusal, statement.query_id)
         except Exception as error:  # noqa: BLE001: a fault of the stand-in is told as one
-            query.answer = failure(Refusal(370001, f"the stand-in failed: {error!r} in {text[:300]}", "XX000"),
-                                   statement.query_id)
-            import traceback
-
             traceback.print_exc()
+            message = f"the stand-in failed: {error!r} in {statement.text[:300]}"
+            query.answer = failure(Refusal(370001, message, "XX000"), statement.query_id)
         finally:
             entry["outcome"] = query.answer and query.answer["code"] or "ok"
             if entry["warehouse"] and query.answer and query.answer["success"]:
                 account.is_awake = True
             query.done.set()
-        return query
 
     def _later(self, query, code):
         number = query.statement.query_id
@@ -257,8 +262,7 @@ class Door(BaseHTTPRequestHandler):
         session.account.log.add(kind="abort", request=self.body.get("requestId"), session=session.id)
         if query is None or query.done.is_set():
             raise Refusal(605, "Identified SQL statement is not currently executing.", "57014")
-        query.session.given_up.set()
-        query.session.connection._duck_conn.interrupt()
+        query.session.give_up()
         return success(None)
 
     def _send_half(self, answer):
@@ -286,8 +290,8 @@ class Door(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def run(session, statement):
-    result = session.execute(statement)
+def run(session, statement, delay):
+    result = session.execute(statement, delay)
     data = result.answer(session.wants_arrow and statement.is_query())
     return success({
         "parameters": parameters(session), **data, "queryId": statement.query_id,

@@ -145,5 +145,11 @@ def _parse_json(node):
 
 # Lengths of text are noted in a second DuckDB database, which no transaction can do beside the first.
 info_schema.insert_text_lengths_sql = lambda *_: "SELECT 1"
+# Which tables are transient is noted as DuckDB's comment, which fakesnow makes no use of.
+_tables = info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template
+info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template = _tables.replace(
+    """'NO' AS "IS_TRANSIENT\"""", """IF(tables.comment = 'transient', 'YES', 'NO') AS "IS_TRANSIENT\"""")
+# Sums of numbers are numbers; fakesnow makes doubles of them.
+transforms.numeric_agg_implicit_cast = lambda node: node
 _integer_precision, transforms.integer_precision = transforms.integer_precision, _number
 _try_parse_json, transforms.try_parse_json = transforms.try_parse_json, _parse_json

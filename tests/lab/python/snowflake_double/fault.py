@@ -18,7 +18,7 @@ class Faults:
     error       a refusal by `code` and `message`, nothing is run
     hangup      the connection ends; `moment` says `before` or `after` the statement ran
     truncate    the statement ran, half of the answer arrives
-    delay       `seconds` pass first
+    delay       `seconds` pass first; a statement runs while they do, and may be aborted
     expire      the session's token is no longer good (390112): it must be renewed
     forget      the session is gone and its transaction with it (`code`: 390114 by default)
     polls       the answer comes after `polls` empty ones (`code` 333334, then 333333)
@@ -68,7 +68,7 @@ class Faults:
 
     def strike(self, on, text):
         """Troubles that need nothing to have run."""
-        if fault := self.take(on, text, {"delay"}):
+        if on != "query" and (fault := self.take(on, text, {"delay"})):
             time.sleep(fault["seconds"])
         if fault := self.take(on, text, {"status"}):
             retry = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}

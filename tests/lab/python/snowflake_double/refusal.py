@@ -40,6 +40,10 @@ def denied(kind, name):
     )
 
 
+def canceled():
+    return Refusal(604, "SQL execution canceled", "57014")
+
+
 def unsupported(text):
     """The stand-in does not know this; the service may."""
     return Refusal(2, f"the stand-in does not support: {text}", "0A000")
@@ -48,6 +52,8 @@ def unsupported(text):
 def from_duckdb(error):
     """The refusal that says the same as an error of DuckDB."""
     text = str(error)
+    if isinstance(error, duckdb.InterruptException):
+        return canceled()
     if isinstance(error, duckdb.ConstraintException) and "NOT NULL" in text:
         column = re.search(r"failed: \S*?\.?([^.\s]+)$", text.split("\n")[0])
         name = f" {column[1]}" if column else ""

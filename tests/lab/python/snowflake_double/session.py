@@ -12,13 +12,15 @@ import definitions
 import engine
 import merge
 import rows
+import shows
 import stage_commands
 from names import plain
-from refusal import Refusal, missing
+from refusal import Refusal, canceled, missing
 from statement import name_of
 from transaction import Single, Transaction, run_alone
 
 HOUR = 3600
+DAY = 24 * HOUR
 DEFAULTS = {
     "TIMEZONE": "America/Los_Angeles", "AUTOCOMMIT": "true", "QUERY_TAG": "", "LOCK_TIMEOUT": "43200",
     "STATEMENT_TIMEOUT_IN_SECONDS": "172800", "QUOTED_IDENTIFIERS_IGNORE_CASE": "false",
@@ -33,7 +35,7 @@ class Session:
         self.account, self.user = account, user
         self.id = secrets.randbits(48)
         self.parameters = DEFAULTS | {key.upper(): _text(value) for key, value in parameters.items()}
-        self.warehouse = self.role = None
+        self.warehouse = self.role = self.last_query = None
         self.wants_arrow = False
         self.connection = account.engine.connect()
         self.lock = threading.RLock()
@@ -85,6 +87,12 @@ class Session:
             "AND schema_name IN (?, 'main') AND table_name = ? ORDER BY column_index", list(table)).fetchall()
         return {plain(name): kind for name, kind in found}
 
+    def _schema_of(self, expression):
+        """The schema that a statement about schemas names."""
+        table = expression.find(exp.Table)
+        parts = [name_of(part) for part in (table.args.get("catalog"), table.args.get("db")) if part]
+        return self.complete([*parts, ""])[:2]
+
     def has_table(self, table):
         return bool(self.columns_of(table))
 
@@ -96,21 +104,46 @@ class Session:
         if not found:
             raise missing("Schema", ".".join(name[:2]))
 
-    def execute(self, statement):
-        """Runs one statement to its end."""
+    def execute(self, statement, delay=0):
+        """Runs one statement to its end, after so many seconds."""
         with self.lock:
             self.given_up.clear()
-            statement.settle(self.account.names)
-            if not statement.text:
-                raise Refusal(900, "SQL compilation error:\nSQL statement was empty.")
-            self.account.grants.check(self, statement)
-            if statement.needs_warehouse() and self.warehouse is None:
-                raise Refusal(606, "No active warehouse selected in the current session.  Select an active "
-                              "warehouse with the 'use warehouse' command.", "57P03")
-            if statement.is_ddl() and self.transaction:
-                self.commit()
-            with engine.errors():
-                return self._dispatch(statement)
+            timeout = float(self.parameters["STATEMENT_TIMEOUT_IN_SECONDS"])
+            timer = threading.Timer(min(timeout, threading.TIMEOUT_MAX), self.give_up) if timeout else None
+            start = time.monotonic()
+            try:
+                if timer and timeout < DAY:
+                    timer.start()
+                if self.given_up.wait(delay) if delay else False:
+                    raise canceled()
+                result = self._execute(statement)
+                self.last_query = statement.query_id
+                return result
+            except Refusal as refusal:
+                if refusal.code == "000604" and timeout and time.monotonic() - start >= timeout:
+                    raise Refusal(630, f"Statement reached its statement or warehouse timeout of {timeout:.0f} "
+                                  "second(s) and was canceled.", "57014") from refusal
+                raise
+            finally:
+                if timer:
+                    timer.cancel()
+
+    def give_up(self):
+        """Ends the statement that runs; it answers that it was canceled."""
+        self.given_up.set()
+        self.connection._duck_conn.interrupt()
+
+    def _execute(self, statement):
+        statement.settle(self.account.names)
+        statement.check_count()
+        self.account.grants.check(self, statement)
+        if statement.needs_warehouse() and self.warehouse is None:
+            raise Refusal(606, "No active warehouse selected in the current session.  Select an active "
+                          "warehouse with the 'use warehouse' command.", "57P03")
+        if statement.is_ddl() and self.transaction:
+            self.commit()
+        with engine.errors():
+            return self._dispatch(statement)
 
     def _dispatch(self, statement):
         for answer in (commands.answer, stage_commands.answer, definitions.answer):
@@ -135,11 +168,19 @@ class Session:
         if isinstance(expression, exp.Create) or statement.begins("TRUNCATE") or isinstance(expression, exp.Drop):
             if (target := statement.target(self)) and not expression.args.get("exists"):
                 self.account.loads.forget(target)
+        target = statement.target(self) if statement.is_ddl() else None
+        if isinstance(expression, exp.Create) and expression.args.get("exists") and target and self.has_table(target):
+            return rows.success(f"{target[-1]} already exists, statement succeeded.", statement.type_id)
         result = run_alone(lambda: self._run(statement))
+        if isinstance(expression, exp.Create) and expression.find(exp.TransientProperty):
+            self.connection._duck_conn.execute(
+                f"COMMENT ON TABLE {'.'.join(_quote(part) for part in target)} IS 'transient'")
+        if isinstance(expression, exp.Drop) and expression.args.get("kind") == "SCHEMA":
+            self.account.stages.drop_all(self._schema_of(expression))
         for column, comment in comments:
-            where = ".".join(_quote(part) for part in (*statement.target(self), name_of(column)))
+            where = ".".join(_quote(part) for part in (*target, name_of(column)))
             self.connection._duck_conn.execute(f"COMMENT ON COLUMN {where} IS {exp.Literal.string(comment).sql()}")
-        if target := statement.is_ddl() and statement.target(self):
+        if target:
             self.account.tables.release(None, {target})
         return result
 
@@ -151,6 +192,8 @@ class Session:
         if columns is None:
             return rows.success(type_id=statement.type_id)
         result = rows.from_arrow(columns, table, statement.type_id)
+        if isinstance(expression, exp.Show):
+            return shows.refine(self, statement, result)
         if statement.changes_rows():
             counts = [int(value) for value in result.rows[0]] if result.rows else [0]
             key = {exp.Update: "Updated", exp.Delete: "Deleted"}.get(type(expression), "Inserted")

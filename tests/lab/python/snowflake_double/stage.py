@@ -89,6 +89,11 @@ class Stages:
                 self.remove(file)
         return stage is not None
 
+    def drop_all(self, schema):
+        """Drops the stages of a schema."""
+        for name in [name for name in self._stages if name[:2] == schema]:
+            self.drop(name)
+
     def all(self):
         return list(self._stages.values())
 

@@ -6,8 +6,11 @@ from functools import cached_property
 
 from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 from sqlglot import exp
+from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.tokens import TokenType
 
 import engine
+from refusal import Refusal
 
 COPY = 0x3600
 PUT = 0x7100
@@ -31,6 +34,15 @@ class Statement:
         self._names = None
         self.query_id = str(uuid.uuid4())
         self.words = [word.upper() for word in _WORD.findall(self.text[:200])[:8]]
+
+    def check_count(self):
+        """Raises unless it is one statement."""
+        if not self.text:
+            raise Refusal(900, "SQL compilation error:\nSQL statement was empty.")
+        if ";" in self.text:
+            kinds = [token.token_type for token in Snowflake().tokenize(self.text)]
+            if count := kinds.count(TokenType.SEMICOLON):
+                raise Refusal(8, f"Actual statement count {count + 1} did not match the desired statement count 1.", "0A000")
 
     def begins(self, *words):
         return self.words[: len(words)] == list(words)
@@ -78,7 +90,9 @@ class Statement:
         node = self.expression.this
         if isinstance(node, exp.Schema):
             node = node.this
-        return session.qualify(node) if isinstance(node, exp.Table) else None
+        if node is None and isinstance(self.expression, exp.Drop):
+            node = self.expression.find(exp.Table)
+        return session.qualify(node) if isinstance(node, exp.Table) and node.name else None
 
     def takes_turns(self):
         """Whether writers of this kind exclude each other; those that only add rows do not."""

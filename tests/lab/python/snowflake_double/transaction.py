@@ -12,7 +12,7 @@ import time
 
 import duckdb
 
-from refusal import Refusal
+from refusal import Refusal, canceled
 
 _numbers = itertools.count(1_700_000_000_000_000_000, 1_000_003)
 
@@ -32,12 +32,12 @@ class Tables:
         with self._changed:
             while self._locks.get(table, owner) is not owner:
                 if is_given_up():
-                    raise Refusal(604, "SQL execution canceled", "57014")
+                    raise canceled()
                 left = deadline - time.monotonic()
                 if left <= 0:
                     other = self._locks[table].number
                     raise Refusal(
-                        625, f"Statement has locked table '{table}' in transaction {other} and this lock has not "
+                        625, f"Statement has locked table '{'.'.join(table)}' in transaction {other} and this lock has not "
                         "yet been released. Your statement was aborted because the lock timed out.", "57014")
                 self._changed.wait(min(left, 0.05))
             self._locks[table] = owner

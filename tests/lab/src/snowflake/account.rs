@@ -133,6 +133,22 @@ impl Account {
         self.asked().into_iter().filter(is_query).map(|asked| asked.sql).collect()
     }
 
+    /// Makes the service tell clients to ask again where a statement takes longer than so many seconds,
+    /// instead of 45.
+    pub fn answer_within(&self, seconds: f64) {
+        self.order("patience", json!({"seconds": seconds}));
+    }
+
+    /// Runs a statement as the account's administrator; the code and the message of the refusal, if there is one.
+    pub fn attempt(&self, sql: &str) -> Result<(), (String, String)> {
+        let answer = self.server.ask("sql", &json!({"sql": sql, "account": self.account}));
+        if answer["success"] == false {
+            let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+            return Err((text("code"), text("message")));
+        }
+        Ok(())
+    }
+
     /// Runs a statement as the account's administrator. It is not in the log, and no fault strikes it.
     #[track_caller]
     pub fn execute(&self, sql: &str) {
