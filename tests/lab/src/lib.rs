@@ -22,7 +22,7 @@ pub mod sample;
 pub mod snowflake;
 
 pub use postgres::{Binaries, Cluster, Database, Options, Role};
-pub use python::python;
+pub use python::{python, python_command};
 pub use root::root;
 pub use s3::{Bucket, S3};
 pub use snowflake::Snowflake;
