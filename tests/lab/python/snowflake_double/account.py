@@ -9,6 +9,7 @@ import time
 
 from stage_commands import names
 from copy_into import Loads
+from declared import Declared
 from engine import Engine
 from fault import Faults, Log
 from grants import Grants
@@ -36,6 +37,7 @@ class Account:
         self.faults, self.log, self.tables, self.loads = Faults(), Log(), Tables(), Loads()
         self.stages = Stages(store, store.bucket, f"{self.name}/")
         self.names = Names(self.engine.connect()._duck_conn)
+        self.declared = Declared()
         self.transactions = {}
         self.validity = HOUR
         # How long an answer is waited for until the client is told to ask again.

@@ -65,7 +65,6 @@ def fill_in(session, expression):
         if isinstance(node.parent, exp.Select):
             literal = exp.alias_(literal, f"{name}()", quoted=True)
         node.replace(literal)
-        expression.args["rewritten"] = True
 
 
 def _begin(session, _statement, _match):

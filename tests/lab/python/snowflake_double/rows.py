@@ -77,6 +77,11 @@ def made(names, rows, type_id=0, **more):
     return Result(columns, [[_plain(value) for value in row] for row in rows], type_id, **more)
 
 
+def columns_of(table):
+    """The columns of what a statement tells that it did: texts and counts."""
+    return [column(field.name, "text" if pyarrow.types.is_string(field.type) else "fixed") for field in table.schema]
+
+
 def success(message="Statement executed successfully.", type_id=0):
     return made(["status"], [[message]], type_id)
 

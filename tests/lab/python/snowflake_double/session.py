@@ -161,17 +161,23 @@ class Session:
 
     def _define(self, statement):
         expression = statement.expression
+        if isinstance(expression, exp.Describe) and "TABLE" in statement.words[:2]:
+            return self.account.declared.describe(self, self.qualify(expression.find(exp.Table)))
         engine.strip_constraints(expression)
+        engine.name_columns(expression)
         comments = engine.take_comments(expression) if isinstance(expression, (exp.Create, exp.Alter)) else []
-        if isinstance(expression, exp.Create) or comments:
-            expression.args["rewritten"] = True
         if isinstance(expression, exp.Create) or statement.begins("TRUNCATE") or isinstance(expression, exp.Drop):
             if (target := statement.target(self)) and not expression.args.get("exists"):
                 self.account.loads.forget(target)
         target = statement.target(self) if statement.is_ddl() else None
         if isinstance(expression, exp.Create) and expression.args.get("exists") and target and self.has_table(target):
             return rows.success(f"{target[-1]} already exists, statement succeeded.", statement.type_id)
+        declared = self.account.declared
+        if isinstance(expression, exp.Alter) and target:
+            declared.check(self, expression, target)
         result = run_alone(lambda: self._run(statement))
+        if isinstance(expression, (exp.Create, exp.Alter)) and target and self.has_table(target):
+            declared.note(self, expression, target)
         if isinstance(expression, exp.Create) and expression.find(exp.TransientProperty):
             self.connection._duck_conn.execute(
                 f"COMMENT ON TABLE {'.'.join(_quote(part) for part in target)} IS 'transient'")
@@ -187,11 +193,8 @@ class Session:
     def _run(self, statement):
         expression = statement.expression
         commands.fill_in(self, expression)
-        text = expression.sql(dialect="snowflake") if expression.args.get("rewritten") else statement.text
-        columns, table = engine.run(self.connection, text, statement.bindings)
-        if columns is None:
-            return rows.success(type_id=statement.type_id)
-        result = rows.from_arrow(columns, table, statement.type_id)
+        columns, table = engine.run(self.connection, expression, statement.bindings)
+        result = rows.from_arrow(columns or rows.columns_of(table), table, statement.type_id)
         if isinstance(expression, exp.Show):
             return shows.refine(self, statement, result)
         if statement.changes_rows():

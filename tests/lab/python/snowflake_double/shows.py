@@ -3,12 +3,17 @@
 import re
 
 import rows
+from stage_commands import names as spelt
 
 _LIKE = re.compile(r"\bLIKE\s+'((?:[^']|'')*)'", re.I)
+_PART = r'(?:"(?:[^"]|"")*"|[\w$]+)'
+_PLACE = re.compile(rf"\bIN\s+SCHEMA\s+({_PART}(?:\.{_PART})?)$", re.I)
 _NAMED = {"COLUMNS": "column_name"}
 
 
 def refine(session, statement, result):
+    if statement.words[1] == "TABLES" and (place := _PLACE.search(statement.text)):
+        session.need_schema_of(session.complete([*spelt(place[1]), ""]))
     names = [column["name"] for column in result.columns]
     key = _NAMED.get(statement.words[1], "name")
     if (like := _LIKE.search(statement.text)) and key in names:

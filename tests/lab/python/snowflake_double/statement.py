@@ -57,8 +57,8 @@ class Statement:
     @cached_property
     def expression(self):
         expression = engine.parse(self.text)
-        if self._names and self._names.apply(expression):
-            expression.args["rewritten"] = True
+        if self._names:
+            self._names.apply(expression)
         return expression
 
     @cached_property
