@@ -51,6 +51,7 @@ def main():
     # Drivers take a bare name for https.
     endpoint = f"{'' if tls else 'http://'}127.0.0.1:{settings['stage_port']}"
     Gate.store = store
+    Door.scheme = "https" if tls else "http"
     Door.world = World(lambda: Account(store, endpoint))
     Gate.strike = staticmethod(strike_stage)
     key_pair()

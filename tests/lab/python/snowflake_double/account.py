@@ -40,6 +40,8 @@ class Account:
         self.declared = Declared()
         self.transactions = {}
         self.validity = HOUR
+        # Rows that an answer holds itself.
+        self.rows_inline = 500
         # How long an answer is waited for until the client is told to ask again.
         self.patience = 45
         self.sessions, self._masters, self._lock = {}, {}, threading.Lock()

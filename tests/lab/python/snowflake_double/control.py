@@ -50,6 +50,11 @@ def _patience(account, body):
     return {}
 
 
+def _inline(account, body):
+    account.rows_inline = body["rows"]
+    return {}
+
+
 def _suspend(account, _body):
     account.is_awake = False
     return {}
@@ -86,5 +91,5 @@ def _texts(session, result):
 
 _COMMANDS = {
     "fault": _fault, "clear": _clear, "faults-left": _faults_left, "log": _log, "deny": _deny,
-    "validity": _validity, "patience": _patience, "suspend": _suspend, "awake": _awake, "key": _key, "sql": _sql,
+    "validity": _validity, "patience": _patience, "inline": _inline, "suspend": _suspend, "awake": _awake, "key": _key, "sql": _sql,
 }

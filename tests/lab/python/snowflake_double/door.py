@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import control
 from account import MASTER_VALIDITY
+from chunks import Chunks
 from login import account_name
 from fakesnow.converter import from_binding
 from refusal import Hangup, Refusal, Status
@@ -38,6 +39,7 @@ class World:
     def __init__(self, make_account):
         self.make_account = make_account
         self.accounts, self.queries, self.requests = {}, {}, {}
+        self.chunks = Chunks()
         self.lock = threading.Lock()
 
     def add(self):
@@ -59,6 +61,7 @@ class Door(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     world = None
+    scheme = "http"
 
     def log_message(self, *_):
         pass
@@ -77,7 +80,10 @@ class Door(BaseHTTPRequestHandler):
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             self.body = json.loads(body) if body.strip() else {}
-            self._send(200, self._route(parts.path))
+            if parts.path.startswith("/results/"):
+                self._send_packed(self.world.chunks.fetch(parts.path.split("/")[2], self.headers))
+            else:
+                self._send(200, self._route(parts.path))
         except Refusal as refusal:
             self._send(refusal.status, failure(refusal))
         except Status as status:
@@ -213,7 +219,9 @@ class Door(BaseHTTPRequestHandler):
     def _run(self, query, account, entry, delay):
         session, statement = query.session, query.statement
         try:
-            query.answer = run(session, statement, delay)
+            origin = f"{self.scheme}://{self.headers['Host']}"
+            query.answer = run(session, statement, delay, lambda data: self.world.chunks.split(
+                data, account.rows_inline, origin))
         except Refusal as refusal:
             query.answer = failure(refusal, statement.query_id)
         except Exception as error:  # noqa: BLE001: a fault of the stand-in is told as one
@@ -274,6 +282,14 @@ class Door(BaseHTTPRequestHandler):
         self.wfile.write(content[: len(content) // 2])
         self.wfile.flush()
 
+    def _send_packed(self, content):
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
     def _send(self, status, answer, headers=()):
         content = b"" if answer is None else json.dumps(answer).encode()
         is_large = len(content) > 1000 and "gzip" in (self.headers.get("Accept-Encoding") or "")
@@ -290,9 +306,10 @@ class Door(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def run(session, statement, delay):
+def run(session, statement, delay, split):
     result = session.execute(statement, delay)
     data = result.answer(session.wants_arrow and statement.is_query())
+    data = split(data) if "rowset" in data else data
     return success({
         "parameters": parameters(session), **data, "queryId": statement.query_id,
         "finalDatabaseName": session.connection.database, "finalSchemaName": session.connection._schema,

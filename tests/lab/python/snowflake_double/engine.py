@@ -1,5 +1,6 @@
 """The SQL engine: one fakesnow per account, without what makes it differ from the service."""
 
+import tempfile
 import warnings
 
 import duckdb
@@ -27,7 +28,9 @@ class Engine:
 
     def __init__(self):
         self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
-        self._fakesnow.duck_conn.execute("SET GLOBAL threads = 2")
+        duck = self._fakesnow.duck_conn
+        duck.execute("SET GLOBAL threads = 2")
+        duck.execute("SET GLOBAL temp_directory = ?", [tempfile.gettempdir()])
 
     def connect(self, database=None, schema=None):
         return self._fakesnow.connect(database, schema)
