@@ -11,7 +11,12 @@ import boto3
 def main():
     endpoint, key, secret, bucket, prefix = sys.argv[1:]
     store = boto3.client(
-        "s3", endpoint_url=endpoint, aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1")
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name="us-east-1",
+    )
     entries = store.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
     for entry in entries:
         found = store.get_object(Bucket=bucket, Key=entry["Key"])

@@ -17,10 +17,18 @@ import refusal
 
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 # Types that DuckDB has and fakesnow has no answer for.
-duckdb_to_sf_type.update({
-    "FLOAT": "real", "SMALLINT": "fixed", "TINYINT": "fixed", "UINTEGER": "fixed", "UHUGEINT": "fixed",
-    "TIMESTAMP_S": "timestamp_ntz", "TIMESTAMP_MS": "timestamp_ntz", "BIGNUM": "fixed",
-})
+duckdb_to_sf_type.update(
+    {
+        "FLOAT": "real",
+        "SMALLINT": "fixed",
+        "TINYINT": "fixed",
+        "UINTEGER": "fixed",
+        "UHUGEINT": "fixed",
+        "TIMESTAMP_S": "timestamp_ntz",
+        "TIMESTAMP_MS": "timestamp_ntz",
+        "BIGNUM": "fixed",
+    }
+)
 
 
 class Engine:
@@ -137,7 +145,11 @@ def take_comments(expression):
 
 def name_columns(expression):
     """`CREATE TABLE t (a, b) AS SELECT ...` with the names in the SELECT, where DuckDB wants them."""
-    if not (isinstance(expression, exp.Create) and expression.expression and isinstance(expression.this, exp.Schema)):
+    if not (
+        isinstance(expression, exp.Create)
+        and expression.expression
+        and isinstance(expression.this, exp.Schema)
+    ):
         return
     columns = expression.this.expressions
     if columns and all(isinstance(column, exp.Identifier) for column in columns):
@@ -153,10 +165,13 @@ def _to_array(node):
         return _array_size(node)
     value = exp.cast(node.this, "JSON")
     kind = exp.func("json_type", value.copy())
-    return exp.Case(ifs=[
-        exp.If(this=exp.EQ(this=kind, expression=exp.Literal.string("ARRAY")), true=value),
-        exp.If(this=exp.EQ(this=kind.copy(), expression=exp.Literal.string("NULL")), true=exp.Null()),
-    ], default=exp.func("json_array", value.copy()))
+    return exp.Case(
+        ifs=[
+            exp.If(this=exp.EQ(this=kind, expression=exp.Literal.string("ARRAY")), true=value),
+            exp.If(this=exp.EQ(this=kind.copy(), expression=exp.Literal.string("NULL")), true=exp.Null()),
+        ],
+        default=exp.func("json_array", value.copy()),
+    )
 
 
 def _number(node):
@@ -178,11 +193,14 @@ def _parse_json(node):
 info_schema.insert_text_lengths_sql = lambda *_: "SELECT 1"
 # Comments go into SQL between quotes.
 _comment = info_schema.insert_table_comment_sql
-info_schema.insert_table_comment_sql = lambda *place: _comment(*place[:3], (place[3] or "").replace("'", "''"))
+info_schema.insert_table_comment_sql = lambda *place: _comment(
+    *place[:3], (place[3] or "").replace("'", "''")
+)
 # Which tables are transient is noted as DuckDB's comment, which fakesnow makes no use of.
 _tables = info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template
 info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template = _tables.replace(
-    """'NO' AS "IS_TRANSIENT\"""", """IF(tables.comment = 'transient', 'YES', 'NO') AS "IS_TRANSIENT\"""")
+    """'NO' AS "IS_TRANSIENT\"""", """IF(tables.comment = 'transient', 'YES', 'NO') AS "IS_TRANSIENT\""""
+)
 # Sums of numbers are numbers; fakesnow makes doubles of them.
 transforms.numeric_agg_implicit_cast = lambda node: node
 _integer_precision, transforms.integer_precision = transforms.integer_precision, _number

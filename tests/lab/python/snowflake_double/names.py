@@ -30,7 +30,8 @@ class Names:
     def __init__(self, duck):
         found = duck.execute(
             "SELECT column_name FROM duckdb_columns() UNION SELECT view_name FROM duckdb_views() "
-            "UNION SELECT table_name FROM duckdb_tables() UNION SELECT 'information_schema'").fetchall()
+            "UNION SELECT table_name FROM duckdb_tables() UNION SELECT 'information_schema'"
+        ).fetchall()
         self._first = {name.casefold(): name.upper() for (name,) in found}
         reserved = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
         self._reserved = {word.upper() for (word,) in duck.execute(reserved).fetchall()}
@@ -65,4 +66,6 @@ class Names:
 
 def _is_name(node):
     """Whether an identifier names a column or a table, rather than an option of the statement."""
-    return isinstance(node.parent, (exp.Column, exp.ColumnDef, exp.Table, exp.TableAlias, exp.Alias, exp.Schema, exp.Tuple))
+    return isinstance(
+        node.parent, (exp.Column, exp.ColumnDef, exp.Table, exp.TableAlias, exp.Alias, exp.Schema, exp.Tuple)
+    )

@@ -34,11 +34,18 @@ def _pattern(like):
     """A pattern of LIKE, which pays no regard to case here."""
     parts = re.split(r"(%|_|\\.)", like)
     meaning = {"%": ".*", "_": "."}
-    return re.compile("".join(meaning.get(part) or re.escape(part.removeprefix("\\") if len(part) == 2 and part[0] == "\\" else part)
-                              for part in parts), re.IGNORECASE | re.DOTALL)
+    return re.compile(
+        "".join(
+            meaning.get(part)
+            or re.escape(part.removeprefix("\\") if len(part) == 2 and part[0] == "\\" else part)
+            for part in parts
+        ),
+        re.IGNORECASE | re.DOTALL,
+    )
 
 
 def _transient(session):
     found = session.connection._duck_conn.execute(
-        "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE comment = 'transient'").fetchall()
+        "SELECT database_name, schema_name, table_name FROM duckdb_tables() WHERE comment = 'transient'"
+    ).fetchall()
     return [tuple(rows.plain(part) for part in place) for place in found]
