@@ -3,7 +3,7 @@
 usage: snowflake_driver.py connector|adbc ACCOUNT
 
 ACCOUNT is JSON: host, port, account, user, password, private_key, role, warehouse, database, schema. The
-connector logs in with the key, the other with the password. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the
+connector logs in with the key and asks for JSON, the other with the password and for Arrow. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the
 certificates that are trusted.
 """
 
@@ -18,9 +18,7 @@ import pyarrow
 import pyarrow.parquet
 
 STAGE = '"Load Stage"'
-FORMAT = (
-    "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE)"
-)
+FORMAT = "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE)"
 
 
 def statements(file):
@@ -77,6 +75,7 @@ def connector(account):
         login_timeout=20,
         network_timeout=20,
         disable_ocsp_checks=True,
+        session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "JSON"},
         **place,
     )
 
@@ -137,6 +136,7 @@ def main():
                 put = [dict(zip(names, row, strict=True)) for row in rows]
             if statement.startswith("COPY"):
                 copied = [dict(zip(names, row, strict=True)) for row in rows]
+        _, many = run("SELECT seq4() FROM TABLE(GENERATOR(ROWCOUNT => 2000))")
         misread = ""
         try:
             run(
@@ -149,6 +149,7 @@ def main():
         {
             "put": put,
             "misread": misread,
+            "many": len(many),
             "copied": copied,
             "rows": [[None if value is None else str(value) for value in row] for row in rows],
         },

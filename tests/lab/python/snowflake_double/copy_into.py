@@ -193,10 +193,8 @@ class _Copy:
     def load(self, files):
         told = []
         for staged, file in files:
-            with engine.errors():
-                told.append(
-                    [staged.shown, "LOADED", file.rows, self._load_one(file), 1, 0, None, None, None, None]
-                )
+            loaded = self._load_one(file)
+            told.append([staged.shown, "LOADED", file.rows, loaded, 1, 0, None, None, None, None])
         self.session.account.loads.add(self.target, [staged for staged, _ in files], self.session.transaction)
         return self.told(told)
 
@@ -210,7 +208,12 @@ class _Copy:
             columns, values = self._matched(file)
             selected = f"SELECT {', '.join(values)} FROM {_reader(file)}"
         names = ", ".join(_quote(self.session.account.names.encode(name)) for name in columns)
-        return duck.execute(f"INSERT INTO {target} ({names}) {selected}").fetchone()[0]
+        try:
+            with engine.errors():
+                return duck.execute(f"INSERT INTO {target} ({names}) {selected}").fetchone()[0]
+        except Refusal as refusal:
+            refusal.message += f"\n  File '{file.shown}'"
+            raise
 
     def _matched(self, file):
         mode = str(self.options.get("MATCH_BY_COLUMN_NAME", "NONE")).upper()

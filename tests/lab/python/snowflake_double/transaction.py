@@ -87,6 +87,9 @@ class Transaction:
 
     def renew(self):
         """The same transaction over what is committed now."""
+        _patiently(self._repeat, lambda: None)
+
+    def _repeat(self):
         self._end("ROLLBACK")
         self._begin()
         for step in self._journal:
