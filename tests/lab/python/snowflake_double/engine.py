@@ -1,5 +1,6 @@
 """The SQL engine: one fakesnow per account, without what makes it differ from the service."""
 
+import logging
 import tempfile
 import warnings
 
@@ -15,6 +16,8 @@ from sqlglot.errors import ParseError
 
 import refusal
 
+# It tells what DuckDB has no word for, as TRANSIENT.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 # Types that DuckDB has and fakesnow has no answer for.
 duckdb_to_sf_type.update(
