@@ -143,7 +143,7 @@ def main():
                 f"COPY INTO orders FROM '@{STAGE}/orders/7/' FILE_FORMAT = (TYPE = PARQUET) "
                 "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE FORCE = TRUE"
             )
-        except Exception as error:  # noqa: BLE001: each driver has its own
+        except Exception as error:  # noqa: BLE001 - each driver has its own
             misread = str(error)
     json.dump(
         {

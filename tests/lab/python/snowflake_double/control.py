@@ -81,7 +81,7 @@ def _sql(account, body):
 
 
 def _texts(session, result):
-    held = result.table  # noqa: F841: DuckDB finds it by its name
+    held = result.table  # noqa: F841 - DuckDB finds it by its name
     duck = session.connection._duck_conn
     columns = ", ".join(
         f'CAST("{name}" AS VARCHAR)' for name in (column.replace('"', '""') for column in held.column_names)

@@ -229,7 +229,7 @@ class Door(BaseHTTPRequestHandler):
             )
         except Refusal as refusal:
             query.answer = failure(refusal, statement.query_id)
-        except Exception as error:  # noqa: BLE001: a fault of the stand-in is told as one
+        except Exception as error:  # noqa: BLE001 - a fault of the stand-in is told as one
             traceback.print_exc()
             message = f"the stand-in failed: {error!r} in {statement.text[:300]}"
             query.answer = failure(Refusal(370001, message, "XX000"), statement.query_id)

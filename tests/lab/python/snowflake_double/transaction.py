@@ -70,7 +70,7 @@ class Tables:
 
 
 class Transaction:
-    """An open transaction of one session."""
+    """A transaction of one session, or of one statement."""
 
     def __init__(self, duck, tables):
         self._duck, self._tables = duck, tables
@@ -79,9 +79,8 @@ class Transaction:
         # What the journal needs, kept until the end.
         self.held = []
         self._journal = []
-        self._begin()
 
-    def _begin(self):
+    def begin(self):
         self._moment = self._tables.now()
         self._duck.execute("BEGIN TRANSACTION")
 
@@ -91,7 +90,7 @@ class Transaction:
 
     def _repeat(self):
         self._end("ROLLBACK")
-        self._begin()
+        self.begin()
         for step in self._journal:
             step()
 
@@ -127,13 +126,6 @@ class Transaction:
         except duckdb.TransactionException:
             # It is over already.
             pass
-
-
-class Single:
-    """A statement outside of any transaction: it owns its locks until it ends."""
-
-    def __init__(self):
-        self.number = next(_numbers)
 
 
 def run_alone(step):
