@@ -12,7 +12,7 @@ from fakesnow.instance import FakeSnow
 from fakesnow.rowtype import describe_as_rowtype, duckdb_to_sf_type
 from snowflake.connector.errors import Error as DriverError
 from sqlglot import Expr, exp
-from sqlglot.errors import ParseError
+from sqlglot.errors import SqlglotError
 
 import refusal
 
@@ -55,7 +55,7 @@ def parse(text):
         return parse_one(text)
     except DriverError as error:
         raise refusal.from_fakesnow(error) from error
-    except ParseError as error:
+    except SqlglotError as error:
         raise refusal.Refusal(1003, f"SQL compilation error:\n{error}") from error
 
 

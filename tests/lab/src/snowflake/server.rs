@@ -83,7 +83,7 @@ impl Snowflake {
     /// A fresh account with an empty database.
     pub fn account(&self) -> Account {
         let described = self.server.order("account", &json!({}));
-        Account::new(Arc::clone(&self.server), described)
+        Account::new(Arc::clone(&self.server), &described)
     }
 
     /// The bucket that keeps what is staged; other buckets of its server can be external stages.

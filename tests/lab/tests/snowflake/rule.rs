@@ -145,7 +145,7 @@ fn names_may_be_of_any_characters() {
     client.must(r#"CREATE SCHEMA "a.""b""#);
     client.must(r#"CREATE TABLE "a.""b"."it's ; ""t""" ("select" INT COMMENT 'it''s', "x'y" VARCHAR)"#);
     client.must(r#"INSERT INTO "a.""b"."it's ; ""t""" ("x'y") VALUES ('a')"#);
-    let described = client.must(r#"DESCRIBE TABLE "a.""b"."it's ; ""t"""#);
+    let described = client.must(r#"DESCRIBE TABLE "a.""b"."it's ; ""t""""#);
     let names: Vec<_> = described.iter().map(|row| row[0].as_deref().unwrap_or_default()).collect();
     assert_eq!(names, ["select", "x'y"]);
     let tables = client.must(r#"SHOW TABLES IN SCHEMA "a.""b""#);
