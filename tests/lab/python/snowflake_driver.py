@@ -72,8 +72,8 @@ def connector(account):
         protocol="https",
         authenticator="SNOWFLAKE_JWT",
         private_key=der,
-        login_timeout=20,
-        network_timeout=20,
+        login_timeout=120,
+        network_timeout=120,
         disable_ocsp_checks=True,
         session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "JSON"},
         **place,
@@ -106,8 +106,8 @@ def adbc(account):
                 "schema": account["schema"],
                 "warehouse": account["warehouse"],
                 "role": account["role"],
-                "client_option.login_timeout": "20s",
-                "client_option.request_timeout": "20s",
+                "client_option.login_timeout": "120s",
+                "client_option.request_timeout": "120s",
                 # Of certificates, only lists of revoked ones are not asked for.
                 "client_option.tls_skip_verify": "true",
             }.items()
