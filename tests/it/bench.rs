@@ -277,11 +277,12 @@ async fn a_schema_of_that_name_is_somebody_elses() {
 async fn a_role_that_only_reads_can_measure_and_make_nothing() {
     let database = table().await;
     let role = database.role("reader", "GRANT SELECT ON t TO {role}");
-    let project = Project::of_url(&database.url_of(&role));
-    let project = project.connection("parallelism", 4).stream(json!({ "name": "public.t" }));
+    let project = Project::of_url(&database.url_of(&role)).stream(json!({ "name": "public.t" }));
     project.run(&["bench", "db_to_lake", "--scale", "0.001"]).exits(77).says("the right to create a schema");
     let report = benched(&project, &["--source", "db", "-s", "public.t"]);
-    assert_eq!(parts(&report["streams"][0]).last(), Some(&("decode", 4, ROWS)));
+    // How many connections, the cores of this machine say.
+    let decoded = parts(&report["streams"][0]).last().map(|(part, _, rows)| (*part, *rows));
+    assert_eq!(decoded, Some(("decode", ROWS)));
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ mod tests {
         let second_buffer = room.take(&mut values);
         assert_ne!(first, second, "the first is still read");
         drop(first_buffer);
-        let third = filled(&mut values, 1000);
+        filled(&mut values, 1000);
         let third_buffer = room.take(&mut values);
         assert_eq!(third_buffer.typed_data::<i32>()[999], 999);
         assert_eq!(filled(&mut values, 1000), first);
@@ -101,7 +101,7 @@ mod tests {
                 room.take(&mut values)
             })
             .collect();
-        let all: std::collections::HashSet<_> = kept.iter().map(|buffer| buffer.as_ptr()).collect();
+        let all: std::collections::HashSet<_> = kept.iter().map(Buffer::as_ptr).collect();
         assert_eq!(all.len(), 10);
         assert!(kept.iter().all(|buffer| buffer.typed_data::<i32>() == (0..100).collect::<Vec<_>>()));
     }
