@@ -174,7 +174,9 @@ pub struct Prepared {
     pub head: Head,
     /// Where files go.
     pub stage: Box<dyn Stage>,
-    /// The schema that files must have: the head's, widened by the one asked for.
+    /// The schema that files must have: the head's, widened by the one asked for. Where the target's
+    /// files can't hold a type, the column is of one that they can: `Utf8` for UUIDs (with hyphens), times
+    /// of day, decimals and nested values (as JSON), `Int64` for `UInt32`. The engine converts.
     pub schema: SchemaRef,
     /// How it differs from the head's.
     pub changes: Vec<Change>,
