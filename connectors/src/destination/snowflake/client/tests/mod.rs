@@ -1,0 +1,1 @@
+//! The session against a server that answers by script, and keeps what it was sent.
