@@ -1,6 +1,6 @@
 //! How object stores are spoken to: time-outs, authorities, a proxy, retries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
@@ -53,15 +53,11 @@ impl Network {
         let mut client = ClientOptions::new()
             .with_connect_timeout(self.connect_timeout.duration())
             .with_timeout(self.request_timeout.duration());
-        if let Some(path) = &self.ca_file {
-            let pem =
-                std::fs::read(path).map_err(|error| error::file("can't read `ca_file`", path, error))?;
+        if let Some((path, pem)) = self.authorities()? {
             let certificates = Certificate::from_pem_bundle(&pem)
                 .ok()
                 .filter(|certificates| !certificates.is_empty())
-                .ok_or_else(|| {
-                    Error::config(format!("`ca_file` {} holds no certificate in PEM", path.display()))
-                })?;
+                .ok_or_else(|| no_certificate(path))?;
             for certificate in certificates {
                 client = client.with_root_certificate(certificate);
             }
@@ -71,6 +67,38 @@ impl Network {
         }
         Ok(client)
     }
+
+    /// A plain HTTP client, for what object stores have no call for. It follows no redirect, and each request
+    /// brings a time-out of its own.
+    pub(crate) fn http_client(&self) -> Result<reqwest::Client> {
+        let mut client = reqwest::Client::builder()
+            .connect_timeout(self.connect_timeout.duration())
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some((path, pem)) = self.authorities()? {
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| no_certificate(path))?;
+            client = client.tls_certs_merge(certificates);
+        }
+        if let Some(proxy) = &self.proxy {
+            // The cause is left out: it may quote the password.
+            let proxy = reqwest::Proxy::all(proxy.reveal())
+                .map_err(|_| Error::config("`proxy` is no address").hint("write `http://proxy:3128`"))?;
+            client = client.proxy(proxy);
+        }
+        client.build().map_err(|error| Error::config("no HTTP client can be made").with_source(error))
+    }
+
+    fn authorities(&self) -> Result<Option<(&Path, Vec<u8>)>> {
+        let Some(path) = &self.ca_file else { return Ok(None) };
+        let pem = std::fs::read(path).map_err(|error| error::file("can't read `ca_file`", path, error))?;
+        Ok(Some((path, pem)))
+    }
+}
+
+fn no_certificate(path: &Path) -> Error {
+    Error::config(format!("`ca_file` {} holds no certificate in PEM", path.display()))
 }
 
 /// How often a request is made again, and when.
