@@ -19,8 +19,10 @@ mod python;
 mod root;
 pub mod s3;
 pub mod sample;
+pub mod snowflake;
 
 pub use postgres::{Binaries, Cluster, Database, Options, Role};
 pub use python::python;
 pub use root::root;
 pub use s3::{Bucket, S3};
+pub use snowflake::Snowflake;
