@@ -1,4 +1,4 @@
 //! Systems that files are committed to.
 
 pub mod parquet;
-mod snowflake;
+pub mod snowflake;

@@ -1,7 +1,7 @@
 //! How a column travels: its type in the stream, in the files, in the table they are copied to, and in the
 //! table that people read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -195,11 +195,11 @@ fn file_field(field: &Field) -> Field {
     if data_type == *field.data_type() && !is_json {
         return field.clone();
     }
-    let mut metadata: HashMap<String, String> = field.metadata().clone();
+    let mut metadata = field.metadata().clone();
     metadata.remove(EXTENSION);
     metadata.remove(EXTENSION_METADATA);
     let whole = serde_json::to_string(field).expect("a field serialises");
-    metadata.insert(LOGICAL.to_owned(), whole);
+    metadata.insert(LOGICAL, whole);
     Field::new(field.name(), data_type, field.is_nullable()).with_metadata(metadata)
 }
 

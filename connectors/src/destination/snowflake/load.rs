@@ -11,7 +11,7 @@ use super::sql::load::{self, Match, Merging, Written};
 use super::target::Target;
 
 /// How rows of a stream become rows of a table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Shape<'a> {
     pub(super) config: &'a Config,
 }

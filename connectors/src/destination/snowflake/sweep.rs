@@ -64,14 +64,14 @@ impl Stage for SweptStage {
 impl Inner {
     async fn sweep(&self, target: &Target) -> Result<()> {
         let Some(standing) = target.known() else { return Ok(()) };
-        let in_vain = |sequence: u64| sequence <= standing.sequence;
+        let last = standing.sequence;
         let prefix = format!("{}/", target.key);
         let mut folders: Vec<String> = Vec::new();
         for file in self.area.list(&prefix).await? {
             let inside = file.path.split_once(&prefix).map_or("", |(_, inside)| inside);
             let Some((folder, _)) = inside.split_once('/') else { continue };
             let is_left = parse_folder(folder)
-                .is_some_and(|(sequence, run)| run != target.run.id() && in_vain(sequence));
+                .is_some_and(|(sequence, run)| run != target.run.id() && sequence <= last);
             if is_left && !folders.iter().any(|known| known == folder) {
                 folders.push(folder.to_owned());
             }
@@ -80,14 +80,14 @@ impl Inner {
             return Ok(());
         }
         // Whoever left files may have left a table: it is dropped before its files are removed.
-        self.sweep_tables(target, in_vain).await?;
+        self.sweep_tables(target, last).await?;
         for folder in folders {
             self.area.remove(&format!("{prefix}{folder}/")).await?;
         }
         Ok(())
     }
 
-    async fn sweep_tables(&self, target: &Target, in_vain: impl Fn(u64) -> bool) -> Result<()> {
+    async fn sweep_tables(&self, target: &Target, last: u64) -> Result<()> {
         let tag = QueryTag::new("").with("target", &target.name);
         let own = self.state_table(target);
         let start = format!("L_{}_", target.key);
@@ -98,8 +98,8 @@ impl Inner {
         for row in 0..answer.rows.len() {
             let Some(name) = answer.get(row, "name") else { continue };
             let sequence = name.strip_prefix(&start).and_then(|rest| rest.split_once('_'));
-            let sequence = sequence.and_then(|(sequence, _)| sequence.parse().ok());
-            if sequence.is_some_and(&in_vain) && pending.as_deref() != Some(name) {
+            let sequence = sequence.and_then(|(sequence, _)| sequence.parse::<u64>().ok());
+            if sequence.is_some_and(|sequence| sequence <= last) && pending.as_deref() != Some(name) {
                 self.desk.run(ddl::drop_table(&own.beside(name)), &tag).await?;
             }
         }

@@ -5,7 +5,8 @@ use std::io::Read;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use protocol::{Error, ErrorKind, Result};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -101,7 +102,10 @@ impl ResultData {
             return Ok(Vec::new());
         };
         let headers = self.headers()?;
-        stream::iter(chunks).map(|chunk| part(http, chunk, &headers)).buffered(AT_ONCE).try_collect().await
+        // Boxed and gathered, not mapped on the way: so that whoever waits for it can be sent to another thread.
+        let parts: Vec<BoxFuture<'_, _>> =
+            chunks.iter().map(|chunk| part(http, chunk, &headers).boxed()).collect();
+        stream::iter(parts).buffered(AT_ONCE).try_collect().await
     }
 
     /// What the store wants to see. Where the server names no headers, it gives the key that the parts are

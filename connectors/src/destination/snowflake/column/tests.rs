@@ -1,5 +1,8 @@
-use super::*;
+use std::collections::HashMap;
+
 use protocol::ErrorKind;
+
+use super::*;
 
 fn extended(name: &str, data_type: DataType, extension: &str) -> Field {
     Field::new(name, data_type, true)
