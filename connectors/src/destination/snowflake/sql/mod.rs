@@ -4,3 +4,6 @@
 pub(super) mod ddl;
 pub(super) mod load;
 pub(super) mod state;
+
+#[cfg(test)]
+mod tests;
