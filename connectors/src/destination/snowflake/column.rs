@@ -112,7 +112,7 @@ impl Kind {
             Self::Time => format!("TO_TIME({column})"),
             // JSON's null stays one, and is not NULL: values are exact.
             Self::Json | Self::Variant => format!("PARSE_JSON({column})"),
-            Self::Array => format!("TO_ARRAY(PARSE_JSON({column}))"),
+            Self::Array => format!("PARSE_JSON({column})::ARRAY"),
             _ => column.to_string(),
         }
     }

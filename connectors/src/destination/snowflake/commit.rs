@@ -168,6 +168,9 @@ impl Work<'_> {
     ) -> Result<(Record, Option<u64>), Option<Error>> {
         let answer = self.run(Statement::new(state::CURRENT_TRANSACTION)).await.map_err(Some)?;
         let number = answer.rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        if let Some(number) = number {
+            self.inner.keep_transaction(self.target, number).await;
+        }
         for (sql, files) in &load.copies {
             let answer = self.run(Statement::new(sql.as_str())).await.map_err(Some)?;
             self.inner.desk.note("copy", self.target, &answer);
@@ -271,6 +274,11 @@ async fn settle(
     if row.sequence >= commit.sequence {
         return Err(give_up(inner, target, commit).await);
     }
+    if error.as_ref().is_some_and(is_locked) {
+        if let Some(number) = inner.kept_transaction(target).await {
+            end(inner, Some(number), tag).await;
+        }
+    }
     let error = error.unwrap_or_else(|| {
         Error::transient(format!("the state of target {:?} is locked by a commit that failed", target.name))
     });
@@ -279,6 +287,11 @@ async fn settle(
         discard(inner, target, commit).await;
     }
     Err(error.context("target", target.name.clone()))
+}
+
+/// Whether somebody held a lock for longer than anyone who is alive does.
+fn is_locked(error: &Error) -> bool {
+    error.context_value("code") == Some("000625")
 }
 
 /// Ends a transaction whose session is lost, so that it neither commits later nor holds its locks.

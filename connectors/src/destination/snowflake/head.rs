@@ -44,6 +44,30 @@ impl Inner {
         found(self.area.remove(&Self::copy_path(target)).await).map(drop)
     }
 
+    /// Notes which transaction is open, so that another process can end it if this one dies. What fails here
+    /// makes that one wait for longer.
+    pub(super) async fn keep_transaction(&self, target: &Target, number: u64) {
+        let text = Bytes::from(number.to_string());
+        if let Err(error) = self.area.put(&Self::transaction_path(target), &text).await {
+            tracing::warn!(target_name = target.name, "the transaction's number was not written: {error:#}");
+        }
+    }
+
+    /// The last transaction that somebody noted. It has ended, as a rule.
+    pub(super) async fn kept_transaction(&self, target: &Target) -> Option<u64> {
+        match self.area.get(&Self::transaction_path(target)).await {
+            Ok(bytes) => std::str::from_utf8(&bytes?).ok()?.parse().ok(),
+            Err(error) => {
+                tracing::warn!(target_name = target.name, "no transaction's number can be read: {error:#}");
+                None
+            }
+        }
+    }
+
+    fn transaction_path(target: &Target) -> String {
+        format!("{}/transaction", target.key)
+    }
+
     /// What the row says; `None` where there is no such table.
     pub(super) async fn row(&self, target: &Target, tag: &QueryTag) -> Result<Option<Standing>> {
         let table = self.state_table(target);

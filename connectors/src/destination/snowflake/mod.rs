@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use arrow_schema::SchemaRef;
-use protocol::{Commit, ConfiguredStream, Destination, FileOptions, Head, Prepared, Result, Spent};
+use protocol::{Commit, ConfiguredStream, Destination, FileOptions, Head, Period, Prepared, Result, Spent};
 
 use crate::storage::{Access, Network};
 use client::{QueryTag, Session};
@@ -39,6 +39,9 @@ use target::{Target, locked};
 
 /// The internal stage, in tidegate's own schema.
 const STAGE: &str = "LOAD";
+
+/// Who holds a lock of a row of state for longer is dead.
+const LOCK_TIMEOUT: Period = Period::from_secs(60);
 
 /// Tables in one database.
 pub struct Snowflake(Arc<Inner>);
@@ -60,7 +63,8 @@ struct Inner {
 impl Inner {
     fn open(config: Config) -> Result<Self> {
         let (places, options) = (config.places()?, config.file_options()?);
-        let session = Session::open(config.account.clone(), QueryTag::new(""))?;
+        let account = config.account.clone().waiting_for_locks(LOCK_TIMEOUT);
+        let session = Session::open(account, QueryTag::new(""))?;
         let uploads = session.sibling();
         let network = Network {
             ca_file: config.account.ca_file().map(PathBuf::from),

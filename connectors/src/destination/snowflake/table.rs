@@ -47,7 +47,8 @@ fn fit(found: &SqlType, wanted: &SqlType) -> Fit {
         // An instant is one, whichever way it is shown.
         let instants = ["TIMESTAMP_TZ", "TIMESTAMP_LTZ"];
         let both = instants.contains(&found.base.as_str()) && instants.contains(&wanted.base.as_str());
-        return if both { Fit::Holds } else { Fit::Never };
+        let is_any = found.base == "VARIANT" && wanted.base == "ARRAY";
+        return if both || is_any { Fit::Holds } else { Fit::Never };
     }
     match found.base.as_str() {
         "NUMBER" => {
@@ -141,7 +142,8 @@ mod tests {
             ("BINARY(8388608)", "BINARY", Fit::Holds),
             ("DOUBLE", "FLOAT", Fit::Holds),
             ("VARIANT", "VARIANT", Fit::Holds),
-            ("VARIANT", "ARRAY", Fit::Never),
+            ("VARIANT", "ARRAY", Fit::Holds),
+            ("ARRAY", "VARIANT", Fit::Never),
         ] {
             assert_eq!(fit(&SqlType::parse(found), &SqlType::parse(wanted)), expected, "{found} {wanted}");
         }

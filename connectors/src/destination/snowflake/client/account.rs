@@ -66,7 +66,7 @@ pub(in super::super) struct Account {
     pub(super) request_timeout: Option<Period>,
     /// Longest time that a statement may run; 4h unless given.
     pub(super) statement_timeout: Option<Period>,
-    /// Longest time to wait for a table that someone has locked; 10m unless given.
+    /// Longest time to wait for a table that someone has locked; 1m unless given.
     pub(super) lock_timeout: Option<Period>,
 }
 
@@ -100,6 +100,12 @@ impl Account {
     /// The warehouse that loads, where one is set.
     pub(in super::super) fn warehouse(&self) -> Option<&str> {
         self.warehouse.as_deref()
+    }
+
+    /// Waits for locks no longer than that, where nothing is set.
+    #[must_use]
+    pub(in super::super) fn waiting_for_locks(self, most: Period) -> Self {
+        Self { lock_timeout: self.lock_timeout.or(Some(most)), ..self }
     }
 
     /// The user, where one is set.

@@ -68,7 +68,7 @@ fn every_type_has_its_place() {
             r#""time" VARCHAR -> TO_TIME("time") TIME(6)"#,
             r#""ts" TIMESTAMP_NTZ(6) -> "ts" TIMESTAMP_NTZ(6)"#,
             r#""tz" TIMESTAMP_TZ(6) -> "tz" TIMESTAMP_TZ(6)"#,
-            r#""list" VARCHAR -> TO_ARRAY(PARSE_JSON("list")) ARRAY"#,
+            r#""list" VARCHAR -> PARSE_JSON("list")::ARRAY ARRAY"#,
             r#""group" VARCHAR -> PARSE_JSON("group") VARIANT"#,
             r#""uuid" VARCHAR(36) -> "uuid" VARCHAR(36)"#,
             r#""json" VARCHAR -> PARSE_JSON("json") VARIANT"#,

@@ -6,8 +6,8 @@ use super::super::name::{Name, literal};
 pub(in super::super) fn create(name: &Name, table: &Name) -> String {
     let comment = literal(&format!("where {table} stands; written by tidegate with each commit"));
     format!(
-        "CREATE TABLE IF NOT EXISTS {name} (\"SEQUENCE\", \"ID\", \"RECORD\") COMMENT = {comment} AS \
-         SELECT 0::NUMBER(38, 0), NULL::VARCHAR, NULL::VARCHAR"
+        "CREATE TABLE IF NOT EXISTS {name} COMMENT = {comment} AS SELECT 0::NUMBER(38, 0) AS \"SEQUENCE\", \
+         NULL::VARCHAR AS \"ID\", NULL::VARCHAR AS \"RECORD\""
     )
 }
 

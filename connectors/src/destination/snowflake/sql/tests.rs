@@ -75,9 +75,9 @@ fn the_row_of_state_is_swapped_and_never_merely_set() {
     assert_eq!(
         state::create(&name("STATE_1"), &name("it's")),
         concat!(
-            r#"CREATE TABLE IF NOT EXISTS "DB"."Raw.""1"""."STATE_1" ("SEQUENCE", "ID", "RECORD") "#,
+            r#"CREATE TABLE IF NOT EXISTS "DB"."Raw.""1"""."STATE_1" "#,
             r#"COMMENT = 'where "DB"."Raw.""1"""."it''s" stands; written by tidegate with each commit' "#,
-            "AS SELECT 0::NUMBER(38, 0), NULL::VARCHAR, NULL::VARCHAR"
+            r#"AS SELECT 0::NUMBER(38, 0) AS "SEQUENCE", NULL::VARCHAR AS "ID", NULL::VARCHAR AS "RECORD""#
         )
     );
     assert_eq!(
