@@ -64,7 +64,7 @@ struct Stats {
 
 impl ResultData {
     /// The whole answer, with the parts that lie elsewhere.
-    pub(super) async fn answer(self, http: &Http, server_millis: u64) -> Result<Answer> {
+    pub(super) async fn answer(mut self, http: &Http, server_millis: u64) -> Result<Answer> {
         if self.rowset_base64.as_deref().is_some_and(|arrow| !arrow.is_empty()) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -96,12 +96,14 @@ impl ResultData {
         })
     }
 
-    async fn parts(&self, http: &Http) -> Result<Vec<Rows>> {
-        let Some(chunks) = self.chunks.as_ref().filter(|chunks| !chunks.is_empty()) else {
+    async fn parts(&mut self, http: &Http) -> Result<Vec<Rows>> {
+        let chunks = self.chunks.take().unwrap_or_default();
+        if chunks.is_empty() {
             return Ok(Vec::new());
-        };
-        let headers = self.headers()?;
-        stream::iter(chunks).map(|chunk| part(http, chunk, &headers)).buffered(AT_ONCE).try_collect().await
+        }
+        let headers = &self.headers()?;
+        let parts = chunks.into_iter().map(|chunk| part(http, chunk, headers));
+        stream::iter(parts.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
     }
 
     /// What the store wants to see. Where the server names no headers, it gives the key that the parts are
@@ -133,7 +135,7 @@ impl ResultData {
 }
 
 /// One part: rows without the brackets around them, mostly in gzip.
-async fn part(http: &Http, chunk: &Chunk, headers: &HeaderMap) -> Result<Rows> {
+async fn part(http: &Http, chunk: Chunk, headers: &HeaderMap) -> Result<Rows> {
     let broken = || Error::transient("a part of the answer can't be read");
     let url = Url::parse(&chunk.url).map_err(|_| broken())?;
     let bytes = http
