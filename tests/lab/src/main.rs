@@ -17,7 +17,8 @@ use lab::{Binaries, Cluster, Options, S3, Snowflake, bulk, sample};
 use serde_json::{Value, json};
 use workload::Scale;
 
-const USAGE: &str = "usage: tidegate-lab postgres [MAJOR] [--sample PAYMENTS | --scale SCALE] | s3 | snowflake";
+const USAGE: &str =
+    "usage: tidegate-lab postgres [MAJOR] [--sample PAYMENTS | --scale SCALE] | s3 | snowflake";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

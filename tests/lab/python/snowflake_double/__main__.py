@@ -3,8 +3,8 @@
 usage: python tests/lab/python/snowflake_double SETTINGS
 
 SETTINGS is a file of JSON: `port` of the service, `stage_port` of the stages' S3 endpoint, `control_port`
-for the tests' orders, `s3` with `endpoint`, `region`, `access_key`, `secret_key` and `bucket` of the S3 server that keeps what is staged, and
-`certificate` and `key` files where the first two shall speak TLS.
+for the tests' orders, `s3` with `endpoint`, `region`, `access_key`, `secret_key` and `bucket` of the S3
+server that keeps what is staged, and `certificate` and `key` files where the first two shall speak TLS.
 """
 
 import json
@@ -15,13 +15,14 @@ import threading
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-# What fakesnow makes when it is imported goes with the server, too.
+# Before all other imports: what fakesnow makes when it is imported goes with the server, too.
 tempfile.tempdir = str(Path(sys.argv[1]).absolute().parent)
 
 from account import Account, key_pair
-from door import Door, World
+from door import Door
 from gate import Gate
 from store import Store
+from world import World
 
 
 class Server(ThreadingHTTPServer):
@@ -51,6 +52,7 @@ def main():
     # Drivers take a bare name for https.
     endpoint = f"{'' if tls else 'http://'}127.0.0.1:{settings['stage_port']}"
     Gate.store = store
+    Door.scheme = "https" if tls else "http"
     Door.world = World(lambda: Account(store, endpoint))
     Gate.strike = staticmethod(strike_stage)
     key_pair()

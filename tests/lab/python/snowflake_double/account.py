@@ -7,8 +7,8 @@ import secrets
 import threading
 import time
 
-from stage_commands import names
 from copy_into import Loads
+from declared import Declared
 from engine import Engine
 from fault import Faults, Log
 from grants import Grants
@@ -17,6 +17,7 @@ from names import Names
 from refusal import Refusal
 from session import HOUR, Session
 from stage import Stages
+from stage_commands import names
 from transaction import Tables
 
 MASTER_VALIDITY = 4 * HOUR
@@ -26,7 +27,9 @@ _key = threading.Lock(), []
 class Account:
     def __init__(self, store, endpoint, engine=None):
         # As the locators of old accounts are.
-        self.name = "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(2)) + str(secrets.randbelow(90000) + 10000)
+        self.name = "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ") for _ in range(2)) + str(
+            secrets.randbelow(90000) + 10000
+        )
         self.endpoint = endpoint
         self.engine = engine or Engine()
         self.database, self.schema, self.role, self.warehouse = "RAW", "PUBLIC", "LOADER", "LOADING"
@@ -36,8 +39,11 @@ class Account:
         self.faults, self.log, self.tables, self.loads = Faults(), Log(), Tables(), Loads()
         self.stages = Stages(store, store.bucket, f"{self.name}/")
         self.names = Names(self.engine.connect()._duck_conn)
+        self.declared = Declared()
         self.transactions = {}
         self.validity = HOUR
+        # Rows that an answer holds itself.
+        self.rows_inline = 500
         # How long an answer is waited for until the client is told to ask again.
         self.patience = 45
         self.sessions, self._masters, self._lock = {}, {}, threading.Lock()
@@ -52,8 +58,12 @@ class Account:
     def describe(self):
         """All a test has to know."""
         return {
-            "account": self.name, "database": self.database, "schema": self.schema, "role": self.role,
-            "warehouse": self.warehouse, **self.user.credentials(),
+            "account": self.name,
+            "database": self.database,
+            "schema": self.schema,
+            "role": self.role,
+            "warehouse": self.warehouse,
+            **self.user.credentials(),
         }
 
     def databases(self):
@@ -69,8 +79,12 @@ class Account:
         session = Session(self, user, data.get("SESSION_PARAMETERS") or {}, self.validity)
         role = names(place["roleName"])[0] if place.get("roleName") else self.role
         if role not in self.grants.roles:
-            raise Refusal(390189, f"Role '{role}' specified in the connect string is not granted to this user. "
-                          "Contact your local system administrator, or attempt to login with another role.", "08004")
+            raise Refusal(
+                390189,
+                f"Role '{role}' specified in the connect string is not granted to this user. "
+                "Contact your local system administrator, or attempt to login with another role.",
+                "08004",
+            )
         session.role = role
         warehouse = names(place["warehouse"])[0] if place.get("warehouse") else None
         session.warehouse = warehouse if self.grants.has_warehouse(warehouse) else None
@@ -135,6 +149,8 @@ def key_pair():
 
 def wants_arrow(data):
     """Official drivers get Arrow unless they ask for JSON; others get JSON."""
-    parameters = {key.upper(): str(value).upper() for key, value in (data.get("SESSION_PARAMETERS") or {}).items()}
+    parameters = {
+        key.upper(): str(value).upper() for key, value in (data.get("SESSION_PARAMETERS") or {}).items()
+    }
     prefix = {"PythonConnector": "PYTHON_CONNECTOR", "Go": "GO"}.get(data.get("CLIENT_APP_ID"))
     return prefix is not None and parameters.get(f"{prefix}_QUERY_RESULT_FORMAT") != "JSON"

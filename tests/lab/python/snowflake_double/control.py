@@ -50,6 +50,11 @@ def _patience(account, body):
     return {}
 
 
+def _inline(account, body):
+    account.rows_inline = body["rows"]
+    return {}
+
+
 def _suspend(account, _body):
     account.is_awake = False
     return {}
@@ -78,13 +83,24 @@ def _sql(account, body):
 def _texts(session, result):
     held = result.table  # noqa: F841: DuckDB finds it by its name
     duck = session.connection._duck_conn
-    columns = ", ".join(f'CAST("{name}" AS VARCHAR)' for name in (
-        column.replace('"', '""') for column in held.column_names))
+    columns = ", ".join(
+        f'CAST("{name}" AS VARCHAR)' for name in (column.replace('"', '""') for column in held.column_names)
+    )
     rows = duck.execute(f"SELECT {columns} FROM held").fetchall()
     return [list(row) for row in rows]
 
 
 _COMMANDS = {
-    "fault": _fault, "clear": _clear, "faults-left": _faults_left, "log": _log, "deny": _deny,
-    "validity": _validity, "patience": _patience, "suspend": _suspend, "awake": _awake, "key": _key, "sql": _sql,
+    "fault": _fault,
+    "clear": _clear,
+    "faults-left": _faults_left,
+    "log": _log,
+    "deny": _deny,
+    "validity": _validity,
+    "patience": _patience,
+    "inline": _inline,
+    "suspend": _suspend,
+    "awake": _awake,
+    "key": _key,
+    "sql": _sql,
 }

@@ -13,17 +13,47 @@ from refusal import Refusal, missing, unsupported
 from statement import COPY
 
 _PART = r'(?:"(?:[^"]|"")*"|[\w$]+)'
-_TARGET = re.compile(rf"COPY\s+INTO\s+({_PART}(?:\.{_PART}){{0,2}})\s*(\((?:[^()\"]|\"(?:[^\"]|\"\")*\")*\))?\s*FROM\s+", re.I)
+_TARGET = re.compile(
+    rf"COPY\s+INTO\s+({_PART}(?:\.{_PART}){{0,2}})\s*(\((?:[^()\"]|\"(?:[^\"]|\"\")*\")*\))?\s*FROM\s+", re.I
+)
 _LOCATION = re.compile(r"('(?:[^']|'')*'|@(?:\"(?:[^\"]|\"\")*\"|[^\s'\";()])+)")
-_HEADER = ["file", "status", "rows_parsed", "rows_loaded", "error_limit", "errors_seen", "first_error",
-           "first_error_line", "first_error_character", "first_error_column_name"]
+_HEADER = [
+    "file",
+    "status",
+    "rows_parsed",
+    "rows_loaded",
+    "error_limit",
+    "errors_seen",
+    "first_error",
+    "first_error_line",
+    "first_error_character",
+    "first_error_column_name",
+]
 _KNOWN = {
-    "FILES", "PATTERN", "FILE_FORMAT", "MATCH_BY_COLUMN_NAME", "ON_ERROR", "PURGE", "FORCE", "LOAD_UNCERTAIN_FILES",
-    "RETURN_FAILED_ONLY", "ENFORCE_LENGTH", "TRUNCATECOLUMNS", "SIZE_LIMIT", "LOAD_MODE",
+    "FILES",
+    "PATTERN",
+    "FILE_FORMAT",
+    "MATCH_BY_COLUMN_NAME",
+    "ON_ERROR",
+    "PURGE",
+    "FORCE",
+    "LOAD_UNCERTAIN_FILES",
+    "RETURN_FAILED_ONLY",
+    "ENFORCE_LENGTH",
+    "TRUNCATECOLUMNS",
+    "SIZE_LIMIT",
+    "LOAD_MODE",
 }
 _FORMAT_KNOWN = {
-    "TYPE", "COMPRESSION", "USE_VECTORIZED_SCANNER", "USE_LOGICAL_TYPE", "BINARY_AS_TEXT", "SNAPPY_COMPRESSION",
-    "REPLACE_INVALID_CHARACTERS", "TRIM_SPACE", "NULL_IF",
+    "TYPE",
+    "COMPRESSION",
+    "USE_VECTORIZED_SCANNER",
+    "USE_LOGICAL_TYPE",
+    "BINARY_AS_TEXT",
+    "SNAPPY_COMPRESSION",
+    "REPLACE_INVALID_CHARACTERS",
+    "TRIM_SPACE",
+    "NULL_IF",
 }
 
 
@@ -73,9 +103,15 @@ class _Copy:
         self.target_text, columns = match.groups()
         expression = engine.parse(f"SELECT * FROM {self.target_text}").find(exp.Table)
         self.target = session.qualify(expression)
-        self.columns = [one.name if one.args.get("quoted") else one.name.upper()
-                        for one in engine.parse(f"SELECT {columns[1:-1]}").find_all(exp.Identifier)] if columns else None
-        rest = statement.text[match.end():]
+        self.columns = (
+            [
+                one.name if one.args.get("quoted") else one.name.upper()
+                for one in engine.parse(f"SELECT {columns[1:-1]}").find_all(exp.Identifier)
+            ]
+            if columns
+            else None
+        )
+        rest = statement.text[match.end() :]
         self.select, rest = self._source(rest)
         self.options = options(rest)
         self._check_options()
@@ -91,17 +127,17 @@ class _Copy:
             if not match:
                 raise Refusal(1003, f"SQL compilation error:\nsyntax error at {rest[:40]!r}")
             self.reference = match[1]
-            return None, rest[match.end():]
+            return None, rest[match.end() :]
         depth, end = 0, None
         for token in Snowflake().tokenize(rest):
             depth += {tokens.TokenType.L_PAREN: 1, tokens.TokenType.R_PAREN: -1}.get(token.token_type, 0)
             if depth == 0:
                 end = token.end + 1
                 break
-        inner = rest[1: end - 1]
+        inner = rest[1 : end - 1]
         place = re.search(rf"\bFROM\s+{_LOCATION.pattern}\s*(?:AS\s+)?({_PART})?", inner, re.I)
         self.reference, alias = place[1], place[2] or "T"
-        return inner[: place.start()] + f'FROM "_STAGED" AS {alias}' + inner[place.end():], rest[end:]
+        return inner[: place.start()] + f'FROM "_STAGED" AS {alias}' + inner[place.end() :], rest[end:]
 
     def _check_options(self):
         if unknown := set(self.options) - _KNOWN:
@@ -112,8 +148,13 @@ class _Copy:
         if unknown := set(self.format) - _FORMAT_KNOWN:
             raise Refusal(1008, f"SQL compilation error:\ninvalid parameter '{sorted(unknown)[0]}'")
         on_error = str(self.options.get("ON_ERROR", "ABORT_STATEMENT")).upper()
-        if self.format.get("USE_VECTORIZED_SCANNER") is True and on_error not in ("ABORT_STATEMENT", "SKIP_FILE"):
-            raise Refusal(2, f"SQL compilation error:\nON_ERROR = {on_error} does not go with the vectorized scanner")
+        if self.format.get("USE_VECTORIZED_SCANNER") is True and on_error not in (
+            "ABORT_STATEMENT",
+            "SKIP_FILE",
+        ):
+            raise Refusal(
+                2, f"SQL compilation error:\nON_ERROR = {on_error} does not go with the vectorized scanner"
+            )
         if on_error != "ABORT_STATEMENT":
             raise unsupported(f"ON_ERROR = {on_error}")
         if self.select and "MATCH_BY_COLUMN_NAME" in self.options:
@@ -130,8 +171,11 @@ class _Copy:
             for name in names:
                 if self.path + name not in by_path:
                     shown = self.stage.shown(self.path + name)
-                    raise Refusal(91016, f"Remote file '{shown}' was not found. There are several potential causes.",
-                                  "22000")
+                    raise Refusal(
+                        91016,
+                        f"Remote file '{shown}' was not found. There are several potential causes.",
+                        "22000",
+                    )
                 chosen.append(by_path[self.path + name])
             found = chosen
         elif pattern := self.options.get("PATTERN"):
@@ -150,7 +194,9 @@ class _Copy:
         told = []
         for staged, file in files:
             with engine.errors():
-                told.append([staged.shown, "LOADED", file.rows, self._load_one(file), 1, 0, None, None, None, None])
+                told.append(
+                    [staged.shown, "LOADED", file.rows, self._load_one(file), 1, 0, None, None, None, None]
+                )
         self.session.account.loads.add(self.target, [staged for staged, _ in files], self.session.transaction)
         return self.told(told)
 
@@ -177,13 +223,18 @@ class _Copy:
         there = {key(name): name for name in file.columns()}
         wanted = [name for name in self.columns or self.kinds if key(name) in there]
         if not wanted:
-            raise Refusal(2, f"SQL execution error: no column of file '{file.shown}' is one of the table's", "22000")
+            raise Refusal(
+                2, f"SQL execution error: no column of file '{file.shown}' is one of the table's", "22000"
+            )
         return wanted, [file.value(there[key(name)], name, self.kinds[name]) for name in wanted]
 
     def _translate(self, file):
         """The SELECT over the file, `$1:name` being its columns."""
-        text = re.sub(r'(?<![\w$])(?:\w+\.)?\$1:("(?:[^"]|"")*"|\w+)', lambda found: '"_STAGED_' + (
-            found[1][1:-1] if found[1].startswith('"') else found[1]) + '"', self.select)
+        text = re.sub(
+            r'(?<![\w$])(?:\w+\.)?\$1:("(?:[^"]|"")*"|\w+)',
+            lambda found: '"_STAGED_' + (found[1][1:-1] if found[1].startswith('"') else found[1]) + '"',
+            self.select,
+        )
         text = re.sub(r"METADATA\$FILENAME", "'" + file.shown.replace("'", "''") + "'", text, flags=re.I)
         columns = ", ".join(f"{_quote(name)} AS {_quote('_STAGED_' + name)}" for name in file.columns())
         for name in file.columns():
@@ -198,8 +249,10 @@ class _Copy:
                 if file.shown in {row[0] for row in loaded}:
                     self.session.account.stages.remove(file)
         if "FILES" in self.options:
-            loaded = loaded + [[file.shown, "LOAD_SKIPPED", 0, 0, 0, 0, "File was loaded before.", None, None, None]
-                               for file in self.skipped]
+            loaded = loaded + [
+                [file.shown, "LOAD_SKIPPED", 0, 0, 0, 0, "File was loaded before.", None, None, None]
+                for file in self.skipped
+            ]
         if not loaded:
             return rows.success("Copy executed with 0 files processed.", COPY)
         if fault := self.session.account.faults.take("query", self.statement.text, {"rows"}):

@@ -9,47 +9,19 @@ import traceback
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
+from fakesnow.converter import from_binding
+
 import control
 from account import MASTER_VALIDITY
 from login import account_name
-from fakesnow.converter import from_binding
 from refusal import Hangup, Refusal, Status
 from statement import Statement
+from world import Query
 
 # How long a request for an answer that is not there yet is held.
 POLL = 0.2
 ASYNC = 333334
 RUNNING = 333333
-
-
-class Query:
-    """A statement that runs or ran: its answer is for whoever asks with its request's id, or its own."""
-
-    def __init__(self, session, statement):
-        self.session, self.statement = session, statement
-        self.done = threading.Event()
-        self.answer = None
-        self.empty_polls = 0
-
-
-class World:
-    """All accounts, and what belongs to none of them."""
-
-    def __init__(self, make_account):
-        self.make_account = make_account
-        self.accounts, self.queries, self.requests = {}, {}, {}
-        self.lock = threading.Lock()
-
-    def add(self):
-        account = self.make_account()
-        self.accounts[account.name] = account
-        return account
-
-    def session_of(self, token):
-        for account in list(self.accounts.values()):
-            if token in account.sessions:
-                return account.session_of(token)
-        raise Refusal(390104, "User must login again to access the service.", "08001")
 
 
 class Door(BaseHTTPRequestHandler):
@@ -59,6 +31,7 @@ class Door(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
     world = None
+    scheme = "http"
 
     def log_message(self, *_):
         pass
@@ -77,7 +50,10 @@ class Door(BaseHTTPRequestHandler):
             if self.headers.get("Content-Encoding") == "gzip":
                 body = gzip.decompress(body)
             self.body = json.loads(body) if body.strip() else {}
-            self._send(200, self._route(parts.path))
+            if parts.path.startswith("/results/"):
+                self._send_packed(self.world.chunks.fetch(parts.path.split("/")[2], self.headers))
+            else:
+                self._send(200, self._route(parts.path))
         except Refusal as refusal:
             self._send(refusal.status, failure(refusal))
         except Status as status:
@@ -117,7 +93,7 @@ class Door(BaseHTTPRequestHandler):
         text = self.headers.get("Authorization") or ""
         if not text.startswith('Snowflake Token="'):
             raise Refusal(390103, "Session token not found in the request data.", "08001")
-        return text[len('Snowflake Token="'): -1]
+        return text[len('Snowflake Token="') : -1]
 
     def _session(self, on=None):
         """The session of the request, unless a fault has ended it."""
@@ -136,16 +112,32 @@ class Door(BaseHTTPRequestHandler):
             raise Status(404)
         account.faults.strike("login", self.path)
         session = account.login(data, self.asked)
-        account.log.add(kind="login", session=session.id, authenticator=data.get("AUTHENTICATOR") or "SNOWFLAKE",
-                        parameters=data.get("SESSION_PARAMETERS") or {}, application=data.get("CLIENT_APP_ID"))
-        return success({
-            "token": session.token, "masterToken": session.master, "validityInSeconds": int(account.validity),
-            "masterValidityInSeconds": MASTER_VALIDITY, "displayUserName": session.user.name,
-            "serverVersion": "9.99.0", "firstLogin": False, "sessionId": session.id,
-            "parameters": parameters(session), "sessionInfo": {
-                "databaseName": session.connection.database, "schemaName": session.connection._schema,
-                "warehouseName": session.warehouse, "roleName": session.role},
-        })
+        account.log.add(
+            kind="login",
+            session=session.id,
+            authenticator=data.get("AUTHENTICATOR") or "SNOWFLAKE",
+            parameters=data.get("SESSION_PARAMETERS") or {},
+            application=data.get("CLIENT_APP_ID"),
+        )
+        return success(
+            {
+                "token": session.token,
+                "masterToken": session.master,
+                "validityInSeconds": int(account.validity),
+                "masterValidityInSeconds": MASTER_VALIDITY,
+                "displayUserName": session.user.name,
+                "serverVersion": "9.99.0",
+                "firstLogin": False,
+                "sessionId": session.id,
+                "parameters": parameters(session),
+                "sessionInfo": {
+                    "databaseName": session.connection.database,
+                    "schemaName": session.connection._schema,
+                    "warehouseName": session.warehouse,
+                    "roleName": session.role,
+                },
+            }
+        )
 
     def _renew(self):
         token = self._token()
@@ -153,25 +145,41 @@ class Door(BaseHTTPRequestHandler):
             if session := account.of_master(token):
                 break
         else:
-            raise Refusal(390114, "Authentication token has expired.  The user must authenticate again.", "08001")
+            raise Refusal(
+                390114, "Authentication token has expired.  The user must authenticate again.", "08001"
+            )
         account.faults.strike("renew", self.path)
         if fault := account.faults.take("renew", self.path, {"forget"}):
             account.end(session)
-            raise Refusal(fault.get("code", 390114), "Authentication token has expired.  The user must authenticate again.", "08001")
+            raise Refusal(
+                fault.get("code", 390114),
+                "Authentication token has expired.  The user must authenticate again.",
+                "08001",
+            )
         if self.body.get("oldSessionToken") != session.token:
             raise Refusal(390113, "The session token is not the one the master token belongs to.", "08001")
         account.renew(session)
         account.log.add(kind="renew", session=session.id)
-        return success({
-            "sessionToken": session.token, "validityInSecondsST": int(session.validity), "masterToken": session.master,
-            "validityInSecondsMT": MASTER_VALIDITY, "sessionId": session.id})
+        return success(
+            {
+                "sessionToken": session.token,
+                "validityInSecondsST": int(session.validity),
+                "masterToken": session.master,
+                "validityInSecondsMT": MASTER_VALIDITY,
+                "sessionId": session.id,
+            }
+        )
 
     def _query(self):
         session = self._session("query")
         account, text = session.account, self.body.get("sqlText") or ""
         if fault := account.faults.take("query", text, {"forget"}):
             account.end(session)
-            raise Refusal(fault.get("code", 390114), "Authentication token has expired.  The user must authenticate again.", "08001")
+            raise Refusal(
+                fault.get("code", 390114),
+                "Authentication token has expired.  The user must authenticate again.",
+                "08001",
+            )
         request = self.asked.get("requestId") or secrets.token_hex(16)
         is_first = False
         with self.world.lock:
@@ -203,17 +211,31 @@ class Door(BaseHTTPRequestHandler):
                 return known
             self.world.queries[statement.query_id] = query
         entry = account.log.add(
-            kind="query", sql=text, request=request, query=statement.query_id, session=session.id,
-            warehouse=statement.needs_warehouse(), bindings=self.body.get("bindings"),
-            tag=(self.body.get("parameters") or {}).get("QUERY_TAG", session.parameters["QUERY_TAG"]))
+            kind="query",
+            sql=text,
+            request=request,
+            query=statement.query_id,
+            session=session.id,
+            warehouse=statement.needs_warehouse(),
+            bindings=self.body.get("bindings"),
+            tag=(self.body.get("parameters") or {}).get("QUERY_TAG", session.parameters["QUERY_TAG"]),
+        )
         fault = account.faults.take("query", text, {"delay"})
-        threading.Thread(target=self._run, args=(query, account, entry, fault["seconds"] if fault else 0)).start()
+        threading.Thread(
+            target=self._run, args=(query, account, entry, fault["seconds"] if fault else 0)
+        ).start()
         return query
 
     def _run(self, query, account, entry, delay):
         session, statement = query.session, query.statement
         try:
-            query.answer = run(session, statement, delay)
+            origin = f"{self.scheme}://{self.headers['Host']}"
+            query.answer = run(
+                session,
+                statement,
+                delay,
+                lambda data: self.world.chunks.split(data, account.rows_inline, origin),
+            )
         except Refusal as refusal:
             query.answer = failure(refusal, statement.query_id)
         except Exception as error:  # noqa: BLE001: a fault of the stand-in is told as one
@@ -228,9 +250,17 @@ class Door(BaseHTTPRequestHandler):
 
     def _later(self, query, code):
         number = query.statement.query_id
-        return {"data": {"queryId": number, "getResultUrl": f"/queries/{number}/result", "progressDesc": None,
-                         "queryAbortsAfterSecs": 300}, "code": str(code), "success": True,
-                "message": "Query execution in progress."}
+        return {
+            "data": {
+                "queryId": number,
+                "getResultUrl": f"/queries/{number}/result",
+                "progressDesc": None,
+                "queryAbortsAfterSecs": 300,
+            },
+            "code": str(code),
+            "success": True,
+            "message": "Query execution in progress.",
+        }
 
     def _result(self, number):
         session = self._session("poll")
@@ -253,8 +283,18 @@ class Door(BaseHTTPRequestHandler):
             status = "RUNNING"
         else:
             status = "SUCCESS" if query.answer["success"] else "FAILED_WITH_ERROR"
-        return success({"queries": [{"id": number, "status": status, "sqlText": query.statement.text,
-                                     "errorCode": query.answer and query.answer["code"]}]})
+        return success(
+            {
+                "queries": [
+                    {
+                        "id": number,
+                        "status": status,
+                        "sqlText": query.statement.text,
+                        "errorCode": query.answer and query.answer["code"],
+                    }
+                ]
+            }
+        )
 
     def _abort(self):
         session = self._session()
@@ -274,6 +314,14 @@ class Door(BaseHTTPRequestHandler):
         self.wfile.write(content[: len(content) // 2])
         self.wfile.flush()
 
+    def _send_packed(self, content):
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+        self.wfile.flush()
+
     def _send(self, status, answer, headers=()):
         content = b"" if answer is None else json.dumps(answer).encode()
         is_large = len(content) > 1000 and "gzip" in (self.headers.get("Accept-Encoding") or "")
@@ -290,22 +338,34 @@ class Door(BaseHTTPRequestHandler):
         self.wfile.flush()
 
 
-def run(session, statement, delay):
+def run(session, statement, delay, split):
     result = session.execute(statement, delay)
     data = result.answer(session.wants_arrow and statement.is_query())
-    return success({
-        "parameters": parameters(session), **data, "queryId": statement.query_id,
-        "finalDatabaseName": session.connection.database, "finalSchemaName": session.connection._schema,
-        "finalWarehouseName": session.warehouse, "finalRoleName": session.role, "numberOfBinds": 0,
-        "arrayBindSupported": False, "version": 1, "sqlState": "00000",
-    })
+    data = split(data) if "rowset" in data else data
+    return success(
+        {
+            "parameters": parameters(session),
+            **data,
+            "queryId": statement.query_id,
+            "finalDatabaseName": session.connection.database,
+            "finalSchemaName": session.connection._schema,
+            "finalWarehouseName": session.warehouse,
+            "finalRoleName": session.role,
+            "numberOfBinds": 0,
+            "arrayBindSupported": False,
+            "version": 1,
+            "sqlState": "00000",
+        }
+    )
 
 
 def parameters(session):
     """The session's parameters: truth values and numbers are such in answers."""
     truths = {"true": True, "false": False}
-    return [{"name": name, "value": int(value) if value.isdecimal() else truths.get(value, value)}
-            for name, value in session.parameters.items()]
+    return [
+        {"name": name, "value": int(value) if value.isdecimal() else truths.get(value, value)}
+        for name, value in session.parameters.items()
+    ]
 
 
 def bound(bindings):
@@ -327,6 +387,13 @@ def success(data):
 
 
 def failure(refusal, query_id=None):
-    data = {"errorCode": refusal.code, "sqlState": refusal.state, "queryId": query_id, "internalError": False,
-            "line": -1, "pos": -1, "type": "COMPILATION"}
+    data = {
+        "errorCode": refusal.code,
+        "sqlState": refusal.state,
+        "queryId": query_id,
+        "internalError": False,
+        "line": -1,
+        "pos": -1,
+        "type": "COMPILATION",
+    }
     return {"data": data, "code": refusal.code, "message": refusal.message, "success": False}

@@ -1,5 +1,6 @@
 """The SQL engine: one fakesnow per account, without what makes it differ from the service."""
 
+import tempfile
 import warnings
 
 import duckdb
@@ -16,10 +17,18 @@ import refusal
 
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 # Types that DuckDB has and fakesnow has no answer for.
-duckdb_to_sf_type.update({
-    "FLOAT": "real", "SMALLINT": "fixed", "TINYINT": "fixed", "UINTEGER": "fixed", "UHUGEINT": "fixed",
-    "TIMESTAMP_S": "timestamp_ntz", "TIMESTAMP_MS": "timestamp_ntz", "BIGNUM": "fixed",
-})
+duckdb_to_sf_type.update(
+    {
+        "FLOAT": "real",
+        "SMALLINT": "fixed",
+        "TINYINT": "fixed",
+        "UINTEGER": "fixed",
+        "UHUGEINT": "fixed",
+        "TIMESTAMP_S": "timestamp_ntz",
+        "TIMESTAMP_MS": "timestamp_ntz",
+        "BIGNUM": "fixed",
+    }
+)
 
 
 class Engine:
@@ -27,7 +36,9 @@ class Engine:
 
     def __init__(self):
         self._fakesnow = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
-        self._fakesnow.duck_conn.execute("SET GLOBAL threads = 2")
+        duck = self._fakesnow.duck_conn
+        duck.execute("SET GLOBAL threads = 2")
+        duck.execute("SET GLOBAL temp_directory = ?", [tempfile.gettempdir()])
 
     def connect(self, database=None, schema=None):
         return self._fakesnow.connect(database, schema)
@@ -53,19 +64,23 @@ def translate(connection, expression, bindings=None):
         return cursor._transform(expression, list(bindings or [])).sql(dialect="duckdb")
 
 
-def run(connection, text, bindings=None):
+def run(connection, expression, bindings=None):
     """Runs a statement and returns the columns and the Arrow table of its result."""
     with errors():
         cursor = connection.cursor()
-        cursor.execute(text, binding_params=list(bindings or []) or None, server=True)
-        if isinstance(cursor._last_transformed, _WITHOUT_RESULT):
-            return None, None
-        described = cursor._describe_last_sql()
-        return describe_as_rowtype(described), cursor._arrow_table
+        cursor.check_db_and_schema(expression)
+        # A transform may take values away; a replay needs them again, as it does the statement.
+        for statement in cursor._transform_explode(expression.copy()):
+            values = list(bindings or [])
+            transformed = cursor._transform(statement, values)
+            cursor._execute(transformed, values if transformed.find(exp.Placeholder) else None)
+        if isinstance(expression, _QUERIES):
+            return describe_as_rowtype(cursor._describe_last_sql()), cursor._arrow_table
+        return None, cursor._arrow_table
 
 
-# What DuckDB can't describe, and has no result.
-_WITHOUT_RESULT = (exp.Comment,)
+# What answers rows of its own; others tell what they did.
+_QUERIES = (exp.Query, exp.Show, exp.Describe)
 
 
 class errors:
@@ -128,6 +143,37 @@ def take_comments(expression):
     return taken
 
 
+def name_columns(expression):
+    """`CREATE TABLE t (a, b) AS SELECT ...` with the names in the SELECT, where DuckDB wants them."""
+    if not (
+        isinstance(expression, exp.Create)
+        and expression.expression
+        and isinstance(expression.this, exp.Schema)
+    ):
+        return
+    columns = expression.this.expressions
+    if columns and all(isinstance(column, exp.Identifier) for column in columns):
+        alias = exp.TableAlias(this=exp.to_identifier("NAMED"), columns=[column.copy() for column in columns])
+        inner = exp.Subquery(this=expression.expression.copy(), alias=alias)
+        expression.set("expression", exp.select("*").from_(inner))
+        expression.set("this", expression.this.this)
+
+
+def _to_array(node):
+    """TO_ARRAY, which leaves an array as it is; fakesnow makes an array around it."""
+    if not isinstance(node, exp.ToArray):
+        return _array_size(node)
+    value = exp.cast(node.this, "JSON")
+    kind = exp.func("json_type", value.copy())
+    return exp.Case(
+        ifs=[
+            exp.If(this=exp.EQ(this=kind, expression=exp.Literal.string("ARRAY")), true=value),
+            exp.If(this=exp.EQ(this=kind.copy(), expression=exp.Literal.string("NULL")), true=exp.Null()),
+        ],
+        default=exp.func("json_array", value.copy()),
+    )
+
+
 def _number(node):
     """NUMBER with all its 38 digits, where fakesnow makes do with 64 bits."""
     if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.DECIMAL:
@@ -145,11 +191,18 @@ def _parse_json(node):
 
 # Lengths of text are noted in a second DuckDB database, which no transaction can do beside the first.
 info_schema.insert_text_lengths_sql = lambda *_: "SELECT 1"
+# Comments go into SQL between quotes.
+_comment = info_schema.insert_table_comment_sql
+info_schema.insert_table_comment_sql = lambda *place: _comment(
+    *place[:3], (place[3] or "").replace("'", "''")
+)
 # Which tables are transient is noted as DuckDB's comment, which fakesnow makes no use of.
 _tables = info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template
 info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW.template = _tables.replace(
-    """'NO' AS "IS_TRANSIENT\"""", """IF(tables.comment = 'transient', 'YES', 'NO') AS "IS_TRANSIENT\"""")
+    """'NO' AS "IS_TRANSIENT\"""", """IF(tables.comment = 'transient', 'YES', 'NO') AS "IS_TRANSIENT\""""
+)
 # Sums of numbers are numbers; fakesnow makes doubles of them.
 transforms.numeric_agg_implicit_cast = lambda node: node
 _integer_precision, transforms.integer_precision = transforms.integer_precision, _number
+_array_size, transforms.array_size = transforms.array_size, _to_array
 _try_parse_json, transforms.try_parse_json = transforms.try_parse_json, _parse_json

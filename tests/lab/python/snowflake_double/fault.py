@@ -76,7 +76,9 @@ class Faults:
         if self.take(on, text, {"hangup"}, moment="before"):
             raise Hangup
         if fault := self.take(on, text, {"error"}):
-            raise Refusal(fault["code"], fault.get("message", "ordered by the test"), fault.get("state", "XX000"))
+            raise Refusal(
+                fault["code"], fault.get("message", "ordered by the test"), fault.get("state", "XX000")
+            )
 
 
 class Log:

@@ -19,8 +19,17 @@ from botocore.credentials import Credentials
 from refusal import Hangup, Status
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d+)/([^/]+)/s3/aws4_request,\s*SignedHeaders=([^,]+),\s*Signature=(\w+)")
-_HOP = {"connection", "host", "authorization", "x-amz-security-token", "expect", "transfer-encoding", "content-length"}
+    r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d+)/([^/]+)/s3/aws4_request,\s*SignedHeaders=([^,]+),\s*Signature=(\w+)"
+)
+_HOP = {
+    "connection",
+    "host",
+    "authorization",
+    "x-amz-security-token",
+    "expect",
+    "transfer-encoding",
+    "content-length",
+}
 _connections = threading.local()
 
 
@@ -48,7 +57,8 @@ class Gate(BaseHTTPRequestHandler):
             return None
         if refused := self._refusal():
             status, code, message = refused
-            text = f"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+            error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+            text = f'<?xml version="1.0" encoding="UTF-8"?>\n{error}'
             return self._answer(status, {"Content-Type": "application/xml"}, text.encode())
         status, headers, content = self._pass_on(body)
         return self._answer(status, headers, content)
@@ -69,7 +79,11 @@ class Gate(BaseHTTPRequestHandler):
         key, day, region, signed, signature = match.groups()
         loan = self.store.loan(key)
         if loan is None:
-            return 403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."
+            return (
+                403,
+                "InvalidAccessKeyId",
+                "The AWS Access Key Id you provided does not exist in our records.",
+            )
         if self.headers.get("x-amz-security-token") != loan["token"]:
             return 400, "InvalidToken", "The provided token is malformed or otherwise invalid."
         if loan["until"] < time.monotonic():
@@ -78,7 +92,9 @@ class Gate(BaseHTTPRequestHandler):
             return 403, "SignatureDoesNotMatch", "The request signature we calculated does not match."
         path = unquote(self._path()[0]).lstrip("/")
         changes = self.command in ("PUT", "POST", "DELETE")
-        if not path.startswith(f"{loan['bucket']}/{loan['prefix']}") or (changes and loan["access"] != "write"):
+        if not path.startswith(f"{loan['bucket']}/{loan['prefix']}") or (
+            changes and loan["access"] != "write"
+        ):
             return 403, "AccessDenied", "Access Denied"
         return None
 
@@ -88,11 +104,21 @@ class Gate(BaseHTTPRequestHandler):
         headers = {name: self.headers[name] for name in signed if self.headers[name] is not None}
         parts = urlsplit(self.path)
         payload = self.headers.get("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
-        query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in sorted(
-            parse_qsl(parts.query, keep_blank_values=True)))
-        canonical = "\n".join([
-            self.command, quote(unquote(parts.path), safe="/-_.~"), query,
-            *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in signed), "", ";".join(signed), payload])
+        query = "&".join(
+            f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}"
+            for name, value in sorted(parse_qsl(parts.query, keep_blank_values=True))
+        )
+        canonical = "\n".join(
+            [
+                self.command,
+                quote(unquote(parts.path), safe="/-_.~"),
+                query,
+                *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in signed),
+                "",
+                ";".join(signed),
+                payload,
+            ]
+        )
         request = AWSRequest(method=self.command, url="http://stage")
         request.context["timestamp"] = self.headers.get("x-amz-date", "")
         scope = f"{day}/{region}/s3/aws4_request"
@@ -104,8 +130,11 @@ class Gate(BaseHTTPRequestHandler):
         path, query = self._path()
         place = urlsplit(self.store.endpoint)
         url = f"{self.store.endpoint}{path}" + (f"?{query}" if query else "")
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in _HOP
-                and not name.lower().startswith(("x-amz-date", "x-amz-content"))}
+        kept = {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower() not in _HOP and not name.lower().startswith(("x-amz-date", "x-amz-content"))
+        }
         request = AWSRequest(method=self.command, url=url, headers=kept, data=body)
         request.headers["Host"] = place.netloc
         signer = _PlainAuth(Credentials(*self.store.keys), "s3", self.store.region)

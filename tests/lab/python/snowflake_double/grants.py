@@ -2,15 +2,27 @@
 
 import re
 
+from sqlglot import exp
+
 from refusal import denied, missing
 from statement import name_of
 
-from sqlglot import exp
-
 # What a loader can be denied, as GRANT names it.
 PRIVILEGES = {
-    "USAGE ON WAREHOUSE", "USAGE ON DATABASE", "USAGE ON SCHEMA", "CREATE SCHEMA", "CREATE TABLE", "CREATE STAGE",
-    "READ ON STAGE", "WRITE ON STAGE", "SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "OWNERSHIP",
+    "USAGE ON WAREHOUSE",
+    "USAGE ON DATABASE",
+    "USAGE ON SCHEMA",
+    "CREATE SCHEMA",
+    "CREATE TABLE",
+    "CREATE STAGE",
+    "READ ON STAGE",
+    "WRITE ON STAGE",
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "TRUNCATE",
+    "OWNERSHIP",
 }
 
 
@@ -50,7 +62,11 @@ class Grants:
             return [*here, ("CREATE STAGE", "schema", denied)]
         if statement.begins("CREATE") and "TABLE" in statement.words[:6]:
             return [*here, ("CREATE TABLE", "schema", denied)]
-        if statement.begins("ALTER", "TABLE") or statement.begins("DROP", "TABLE") or statement.begins("COMMENT"):
+        if (
+            statement.begins("ALTER", "TABLE")
+            or statement.begins("DROP", "TABLE")
+            or statement.begins("COMMENT")
+        ):
             return [*here, ("OWNERSHIP", "table", denied)]
         if statement.begins("TRUNCATE"):
             return [*here, ("TRUNCATE", "table", denied)]
@@ -68,7 +84,11 @@ class Grants:
 
     def _changes(self, statement):
         if isinstance(statement.expression, exp.Merge):
-            return [(kind, "table", denied) for kind in ("INSERT", "UPDATE", "DELETE") if kind in statement.text.upper()]
+            return [
+                (kind, "table", denied)
+                for kind in ("INSERT", "UPDATE", "DELETE")
+                if kind in statement.text.upper()
+            ]
         return [(statement.words[0], "table", denied)]
 
     def listed(self, session):
@@ -76,9 +96,15 @@ class Grants:
         database, schema = session.connection.database or "", session.connection._schema or ""
         within = f"{database}.{schema}"
         found = [("USAGE ON WAREHOUSE", "USAGE", "WAREHOUSE", name) for name in self.warehouses]
-        found += [("USAGE ON DATABASE", "USAGE", "DATABASE", database), ("CREATE SCHEMA", "CREATE SCHEMA", "DATABASE", database)]
-        found += [("USAGE ON SCHEMA", "USAGE", "SCHEMA", within), ("CREATE TABLE", "CREATE TABLE", "SCHEMA", within),
-                  ("CREATE STAGE", "CREATE STAGE", "SCHEMA", within)]
+        found += [
+            ("USAGE ON DATABASE", "USAGE", "DATABASE", database),
+            ("CREATE SCHEMA", "CREATE SCHEMA", "DATABASE", database),
+        ]
+        found += [
+            ("USAGE ON SCHEMA", "USAGE", "SCHEMA", within),
+            ("CREATE TABLE", "CREATE TABLE", "SCHEMA", within),
+            ("CREATE STAGE", "CREATE STAGE", "SCHEMA", within),
+        ]
         return [(privilege, kind, name) for need, privilege, kind, name in found if not self.is_denied(need)]
 
 

@@ -46,13 +46,22 @@ class User:
     def __init__(self, name, key):
         self.name = name.upper()
         self.password = secrets.token_urlsafe(16)
-        self.tokens = {"PROGRAMMATIC_ACCESS_TOKEN": {secrets.token_urlsafe(40)}, "OAUTH": {secrets.token_urlsafe(40)}}
+        self.tokens = {
+            "PROGRAMMATIC_ACCESS_TOKEN": {secrets.token_urlsafe(40)},
+            "OAUTH": {secrets.token_urlsafe(40)},
+        }
         self.keys = [key.public]
         self.forms = key.forms
 
     def credentials(self):
         [access], [oauth] = (list(tokens) for tokens in self.tokens.values())
-        return {"user": self.name, "password": self.password, "access_token": access, "oauth_token": oauth, **self.forms}
+        return {
+            "user": self.name,
+            "password": self.password,
+            "access_token": access,
+            "oauth_token": oauth,
+            **self.forms,
+        }
 
     def add_key(self, pem):
         """A further public key: both are good while keys are changed."""
@@ -70,7 +79,11 @@ class User:
             self._check_jwt(account, data.get("TOKEN") or "")
         elif kind in self.tokens:
             if data.get("TOKEN") not in self.tokens[kind]:
-                code, what = (390303, "OAuth access token") if kind == "OAUTH" else (394400, "Programmatic access token")
+                code, what = (
+                    (390303, "OAuth access token")
+                    if kind == "OAUTH"
+                    else (394400, "Programmatic access token")
+                )
                 raise Refusal(code, f"{what} is invalid.", "08001")
         else:
             raise Refusal(390190, f"There was an error related to the authenticator {kind}.", "08001")
@@ -80,7 +93,11 @@ class User:
         for key in self.keys:
             try:
                 claims = jwt.decode(
-                    token, key, algorithms=["RS256"], leeway=30, options={"require": ["iss", "sub", "iat", "exp"]}
+                    token,
+                    key,
+                    algorithms=["RS256"],
+                    leeway=30,
+                    options={"require": ["iss", "sub", "iat", "exp"]},
                 )
             except jwt.InvalidTokenError:
                 continue

@@ -64,7 +64,10 @@ def _refuse_duplicates(session, expression, bindings):
     name.set("this", name_of(target.args["alias"].this if target.alias else target.this))
     kind = exp.Case(ifs=[exp.If(this=when, true=exp.Literal.string(kind)) for when, kind in cases])
     matches = (
-        exp.select(exp.alias_(exp.column("rowid", table=name), "ROW_ID", quoted=True), exp.alias_(kind, "KIND", quoted=True))
+        exp.select(
+            exp.alias_(exp.column("rowid", table=name), "ROW_ID", quoted=True),
+            exp.alias_(kind, "KIND", quoted=True),
+        )
         .from_(target)
         .join(expression.args["using"].copy(), on=expression.args["on"].copy())
     )
@@ -74,7 +77,8 @@ def _refuse_duplicates(session, expression, bindings):
         doubled = duck.execute(
             f"""SELECT 1 FROM ({inner}) AS matches WHERE "KIND" IS NOT NULL GROUP BY "ROW_ID"
             HAVING count(*) FILTER ("KIND" = 'UPDATE') > 1 OR count(DISTINCT "KIND") > 1 LIMIT 1""",
-            _bound(inner, bindings)).fetchone()
+            _bound(inner, bindings),
+        ).fetchone()
     if doubled:
         raise Refusal(100090, "Duplicate row detected during DML action\nRow Values: [...]", "42P18")
 

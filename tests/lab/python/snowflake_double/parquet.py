@@ -22,8 +22,9 @@ class File:
                 self._schema = file.schema
                 self._arrow = file.schema_arrow
         except (pyarrow.ArrowInvalid, OSError) as error:
-            raise Refusal(100142, f"Invalid data encountered during decompression for file: '{shown}': {error}",
-                          "22000") from error
+            raise Refusal(
+                100142, f"Invalid data encountered during decompression for file: '{shown}': {error}", "22000"
+            ) from error
         self._leaves = {}
         for index in range(len(self._schema)):
             leaf = self._schema.column(index)
@@ -38,7 +39,9 @@ class File:
         quoted = '"' + name.replace('"', '""') + '"'
         if lands == "nested":
             if type_name != "JSON":
-                raise self._misread(name, target, "it is a list, map or struct; the column is no VARIANT, ARRAY or OBJECT")
+                raise self._misread(
+                    name, target, "it is a list, map or struct; the column is no VARIANT, ARRAY or OBJECT"
+                )
             return f"to_json({quoted})"
         if type_name == "JSON":
             return f"to_json({quoted})"
@@ -72,8 +75,11 @@ class File:
         if kind == "TIMESTAMP" and logical:
             return self._timestamp(name, leaf)
         if kind in ("TIMESTAMP", "TIME"):
-            why = "without USE_LOGICAL_TYPE it lands as a bare number" if kind == "TIMESTAMP" else (
-                "it lands as a bare number, which binds to no TIME")
+            why = (
+                "without USE_LOGICAL_TYPE it lands as a bare number"
+                if kind == "TIMESTAMP"
+                else ("it lands as a bare number, which binds to no TIME")
+            )
             raise self._misread(name, name, why)
         if kind == "DECIMAL":
             if leaf.precision > 38:
@@ -93,10 +99,15 @@ class File:
         if not json.loads(leaf.logical_type.to_json())["isAdjustedToUTC"]:
             return "timestamp_ntz"
         if self._timezone.upper() not in ("UTC", "ETC/UTC"):
-            raise self._misread(name, name, f"the session's TIMEZONE is {self._timezone}: instants would shift")
+            raise self._misread(
+                name, name, f"the session's TIMEZONE is {self._timezone}: instants would shift"
+            )
         return "timestamp_tz"
 
     def _misread(self, name, target, why):
         return Refusal(
-            100071, f"Failed to cast variant value of column {name} of file '{self.shown}' to {target}: "
-            f"the service would refuse or misread it: {why}", "22000")
+            100071,
+            f"Failed to cast variant value of column {name} of file '{self.shown}' to {target}: "
+            f"the service would refuse or misread it: {why}",
+            "22000",
+        )

@@ -57,8 +57,11 @@ def from_duckdb(error):
     if isinstance(error, duckdb.ConstraintException) and "NOT NULL" in text:
         column = re.search(r"failed: \S*?\.?([^.\s]+)$", text.split("\n")[0])
         name = f" {column[1]}" if column else ""
-        return Refusal(100072, f"DML operation to table failed on column{name} with error: "
-                       "NULL result in a non-nullable column", "22000")
+        return Refusal(
+            100072,
+            f"DML operation to table failed on column{name} with error: NULL result in a non-nullable column",
+            "22000",
+        )
     if isinstance(error, duckdb.CatalogException):
         return _from_catalog(text)
     if isinstance(error, duckdb.BinderException):
@@ -83,7 +86,9 @@ def from_duckdb(error):
 def _from_catalog(text):
     if "already exists" in text:
         name = re.search(r'name "?([^"\s]+)"? already', text)
-        return Refusal(2002, f"SQL compilation error:\nObject '{name[1] if name else ''}' already exists.", "42710")
+        return Refusal(
+            2002, f"SQL compilation error:\nObject '{name[1] if name else ''}' already exists.", "42710"
+        )
     name = re.search(r'name "?([^"]+?)"? does not exist', text)
     if "Function" in text:
         return Refusal(2140, f"SQL compilation error:\nUnknown function {name[1] if name else ''}")

@@ -24,9 +24,13 @@ _to_struct = fakesnow.arrow.timestamp_to_sf_struct
 def _with_nulls(instants):
     """Instants as the drivers' structs; fakesnow makes the epoch of those that are null."""
     instants = instants.combine_chunks() if isinstance(instants, pyarrow.ChunkedArray) else instants
-    filled = _to_struct(pyarrow.compute.fill_null(instants, pyarrow.scalar(0, pyarrow.int64()).cast(instants.type)))
+    filled = _to_struct(
+        pyarrow.compute.fill_null(instants, pyarrow.scalar(0, pyarrow.int64()).cast(instants.type))
+    )
     parts = [filled.field(index) for index in range(filled.type.num_fields)]
-    return pyarrow.StructArray.from_arrays(parts, fields=list(filled.type), mask=pyarrow.compute.is_null(instants))
+    return pyarrow.StructArray.from_arrays(
+        parts, fields=list(filled.type), mask=pyarrow.compute.is_null(instants)
+    )
 
 
 fakesnow.arrow.timestamp_to_sf_struct = _with_nulls
@@ -49,8 +53,12 @@ class Result:
         """The part of the answer's `data` that holds the result."""
         if self.data is not None:
             return self.data
-        data = {"rowtype": self.columns, "total": len(self.rows), "returned": len(self.rows),
-                "statementTypeId": self.type_id}
+        data = {
+            "rowtype": self.columns,
+            "total": len(self.rows),
+            "returned": len(self.rows),
+            "statementTypeId": self.type_id,
+        }
         if self.changed is not None:
             data["stats"] = {f"numRows{key}": count for key, count in self.changed.items()}
         if wants_arrow and self.table is not None:
@@ -63,18 +71,36 @@ def column(name, kind="text", scale=None):
     """A column of a result that is made here."""
     length = 16777216 if kind == "text" else None
     return {
-        "name": name, "database": "", "schema": "", "table": "", "nullable": True, "type": kind,
-        "byteLength": length, "length": length, "scale": 0 if kind == "fixed" else scale,
-        "precision": 38 if kind == "fixed" else None, "collation": None,
+        "name": name,
+        "database": "",
+        "schema": "",
+        "table": "",
+        "nullable": True,
+        "type": kind,
+        "byteLength": length,
+        "length": length,
+        "scale": 0 if kind == "fixed" else scale,
+        "precision": 38 if kind == "fixed" else None,
+        "collation": None,
     }
 
 
 def made(names, rows, type_id=0, **more):
     """A result of text and whole numbers; the first row says which column is which."""
-    kinds = ["fixed" if isinstance(value, int) and not isinstance(value, bool) else "text"
-             for value in (rows[0] if rows else [None] * len(names))]
+    kinds = [
+        "fixed" if isinstance(value, int) and not isinstance(value, bool) else "text"
+        for value in (rows[0] if rows else [None] * len(names))
+    ]
     columns = [column(name, kind) for name, kind in zip(names, kinds, strict=True)]
     return Result(columns, [[_plain(value) for value in row] for row in rows], type_id, **more)
+
+
+def columns_of(table):
+    """The columns of what a statement tells that it did: texts and counts."""
+    return [
+        column(field.name, "text" if pyarrow.types.is_string(field.type) else "fixed")
+        for field in table.schema
+    ]
 
 
 def success(message="Statement executed successfully.", type_id=0):
@@ -105,8 +131,11 @@ def _writer(kind):
         "real": _real,
         "boolean": lambda value: "1" if value else "0",
         "date": lambda value: str((value - EPOCH.date()).days),
-        "time": lambda value: _seconds(datetime.timedelta(
-            hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)),
+        "time": lambda value: _seconds(
+            datetime.timedelta(
+                hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
+            )
+        ),
         "timestamp_ntz": lambda value: _seconds(value - EPOCH),
         "timestamp_ltz": lambda value: _seconds(value - UTC_EPOCH),
         "timestamp_tz": lambda value: f"{_seconds(value - UTC_EPOCH)} {NO_OFFSET}",

@@ -22,11 +22,18 @@ from transaction import Single, Transaction, run_alone
 HOUR = 3600
 DAY = 24 * HOUR
 DEFAULTS = {
-    "TIMEZONE": "America/Los_Angeles", "AUTOCOMMIT": "true", "QUERY_TAG": "", "LOCK_TIMEOUT": "43200",
-    "STATEMENT_TIMEOUT_IN_SECONDS": "172800", "QUOTED_IDENTIFIERS_IGNORE_CASE": "false",
-    "CLIENT_SESSION_KEEP_ALIVE": "false", "ABORT_DETACHED_QUERY": "false",
-    "ERROR_ON_NONDETERMINISTIC_MERGE": "true", "ERROR_ON_NONDETERMINISTIC_UPDATE": "false",
-    "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": "0", "TRANSACTION_ABORT_ON_ERROR": "false",
+    "TIMEZONE": "America/Los_Angeles",
+    "AUTOCOMMIT": "true",
+    "QUERY_TAG": "",
+    "LOCK_TIMEOUT": "43200",
+    "STATEMENT_TIMEOUT_IN_SECONDS": "172800",
+    "QUOTED_IDENTIFIERS_IGNORE_CASE": "false",
+    "CLIENT_SESSION_KEEP_ALIVE": "false",
+    "ABORT_DETACHED_QUERY": "false",
+    "ERROR_ON_NONDETERMINISTIC_MERGE": "true",
+    "ERROR_ON_NONDETERMINISTIC_UPDATE": "false",
+    "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD": "0",
+    "TRANSACTION_ABORT_ON_ERROR": "false",
 }
 
 
@@ -54,12 +61,16 @@ class Session:
         database, schema = (name and names.encode(name) for name in (database, schema))
         if not database or (database,) not in self.account.databases():
             return False
-        is_there = schema and duck.execute(
-            "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?",
-            [database, schema]).fetchone()
+        is_there = (
+            schema
+            and duck.execute(
+                "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?",
+                [database, schema],
+            ).fetchone()
+        )
         self.connection.database, self.connection.database_set = database, True
         self.connection._schema, self.connection.schema_set = (schema, True) if is_there else (None, False)
-        place = f'{_quote(database)}.{_quote(schema if is_there else "main")}'
+        place = f"{_quote(database)}.{_quote(schema if is_there else 'main')}"
         duck.execute(f"SET schema = '{place.replace(chr(39), chr(39) * 2)}'")
         return bool(is_there or not schema)
 
@@ -73,8 +84,12 @@ class Session:
         named = [self.account.names.encode(part) for part in parts[-3:]]
         full = tuple(place[: 3 - len(parts)]) + tuple(named)
         if None in full:
-            raise Refusal(90105, "Cannot perform operation. This session does not have a current database. "
-                          "Call 'USE DATABASE', or use a qualified name.", "22000")
+            raise Refusal(
+                90105,
+                "Cannot perform operation. This session does not have a current database. "
+                "Call 'USE DATABASE', or use a qualified name.",
+                "22000",
+            )
         return full
 
     def columns_of(self, table):
@@ -84,7 +99,9 @@ class Session:
         """
         found = self.connection._duck_conn.execute(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name IN (?, 'temp') "
-            "AND schema_name IN (?, 'main') AND table_name = ? ORDER BY column_index", list(table)).fetchall()
+            "AND schema_name IN (?, 'main') AND table_name = ? ORDER BY column_index",
+            list(table),
+        ).fetchall()
         return {plain(name): kind for name, kind in found}
 
     def _schema_of(self, expression):
@@ -100,7 +117,8 @@ class Session:
         """Raises where the schema of an object is not there."""
         found = self.connection._duck_conn.execute(
             "SELECT 1 FROM information_schema.schemata WHERE catalog_name = ? AND schema_name = ?",
-            list(name[:2])).fetchone()
+            list(name[:2]),
+        ).fetchone()
         if not found:
             raise missing("Schema", ".".join(name[:2]))
 
@@ -121,8 +139,12 @@ class Session:
                 return result
             except Refusal as refusal:
                 if refusal.code == "000604" and timeout and time.monotonic() - start >= timeout:
-                    raise Refusal(630, f"Statement reached its statement or warehouse timeout of {timeout:.0f} "
-                                  "second(s) and was canceled.", "57014") from refusal
+                    raise Refusal(
+                        630,
+                        f"Statement reached its statement or warehouse timeout of {timeout:.0f} "
+                        "second(s) and was canceled.",
+                        "57014",
+                    ) from refusal
                 raise
             finally:
                 if timer:
@@ -138,8 +160,12 @@ class Session:
         statement.check_count()
         self.account.grants.check(self, statement)
         if statement.needs_warehouse() and self.warehouse is None:
-            raise Refusal(606, "No active warehouse selected in the current session.  Select an active "
-                          "warehouse with the 'use warehouse' command.", "57P03")
+            raise Refusal(
+                606,
+                "No active warehouse selected in the current session.  Select an active "
+                "warehouse with the 'use warehouse' command.",
+                "57P03",
+            )
         if statement.is_ddl() and self.transaction:
             self.commit()
         with engine.errors():
@@ -161,25 +187,43 @@ class Session:
 
     def _define(self, statement):
         expression = statement.expression
+        if isinstance(expression, exp.Describe) and "TABLE" in statement.words[:2]:
+            return self.account.declared.describe(self, self.qualify(expression.find(exp.Table)))
         engine.strip_constraints(expression)
+        engine.name_columns(expression)
         comments = engine.take_comments(expression) if isinstance(expression, (exp.Create, exp.Alter)) else []
-        if isinstance(expression, exp.Create) or comments:
-            expression.args["rewritten"] = True
-        if isinstance(expression, exp.Create) or statement.begins("TRUNCATE") or isinstance(expression, exp.Drop):
+        if (
+            isinstance(expression, exp.Create)
+            or statement.begins("TRUNCATE")
+            or isinstance(expression, exp.Drop)
+        ):
             if (target := statement.target(self)) and not expression.args.get("exists"):
                 self.account.loads.forget(target)
         target = statement.target(self) if statement.is_ddl() else None
-        if isinstance(expression, exp.Create) and expression.args.get("exists") and target and self.has_table(target):
+        if (
+            isinstance(expression, exp.Create)
+            and expression.args.get("exists")
+            and target
+            and self.has_table(target)
+        ):
             return rows.success(f"{target[-1]} already exists, statement succeeded.", statement.type_id)
+        declared = self.account.declared
+        if isinstance(expression, exp.Alter) and target:
+            declared.check(self, expression, target)
         result = run_alone(lambda: self._run(statement))
+        if isinstance(expression, (exp.Create, exp.Alter)) and target and self.has_table(target):
+            declared.note(self, expression, target)
         if isinstance(expression, exp.Create) and expression.find(exp.TransientProperty):
             self.connection._duck_conn.execute(
-                f"COMMENT ON TABLE {'.'.join(_quote(part) for part in target)} IS 'transient'")
+                f"COMMENT ON TABLE {'.'.join(_quote(part) for part in target)} IS 'transient'"
+            )
         if isinstance(expression, exp.Drop) and expression.args.get("kind") == "SCHEMA":
             self.account.stages.drop_all(self._schema_of(expression))
         for column, comment in comments:
             where = ".".join(_quote(part) for part in (*target, name_of(column)))
-            self.connection._duck_conn.execute(f"COMMENT ON COLUMN {where} IS {exp.Literal.string(comment).sql()}")
+            self.connection._duck_conn.execute(
+                f"COMMENT ON COLUMN {where} IS {exp.Literal.string(comment).sql()}"
+            )
         if target:
             self.account.tables.release(None, {target})
         return result
@@ -187,11 +231,8 @@ class Session:
     def _run(self, statement):
         expression = statement.expression
         commands.fill_in(self, expression)
-        text = expression.sql(dialect="snowflake") if expression.args.get("rewritten") else statement.text
-        columns, table = engine.run(self.connection, text, statement.bindings)
-        if columns is None:
-            return rows.success(type_id=statement.type_id)
-        result = rows.from_arrow(columns, table, statement.type_id)
+        columns, table = engine.run(self.connection, expression, statement.bindings)
+        result = rows.from_arrow(columns or rows.columns_of(table), table, statement.type_id)
         if isinstance(expression, exp.Show):
             return shows.refine(self, statement, result)
         if statement.changes_rows():

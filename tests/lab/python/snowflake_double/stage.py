@@ -36,7 +36,11 @@ class Stage:
 
     def shown(self, path):
         """A file of the stage as `LIST` and `COPY` name it."""
-        return f"{self.url.rstrip('/')}/{path}" if self.url else f"{plain(self.name[-1]).lstrip('%').lower()}/{path}"
+        return (
+            f"{self.url.rstrip('/')}/{path}"
+            if self.url
+            else f"{plain(self.name[-1]).lstrip('%').lower()}/{path}"
+        )
 
 
 @dataclass
@@ -175,7 +179,9 @@ class Stages:
         material = SnowflakeFileEncryptionMaterial(key, query_id, int(description["smkId"]))
         try:
             told = EncryptionMetadata(metadata["x-amz-key"], metadata["x-amz-iv"], metadata["x-amz-matdesc"])
-            plain = Path(SnowflakeEncryptionUtil.decrypt_file(told, material, str(local), tmp_dir=str(local.parent)))
+            plain = Path(
+                SnowflakeEncryptionUtil.decrypt_file(told, material, str(local), tmp_dir=str(local.parent))
+            )
         except (KeyError, ValueError, TypeError, IndexError) as error:
             raise _broken(file, f"it can't be decrypted: {error!r}") from error
         with plain.open("rb") as content:

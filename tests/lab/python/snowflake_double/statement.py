@@ -19,8 +19,23 @@ _COMMENT = re.compile(r"\s*(?:--[^\n]*(?:\n|$)|/\*.*?\*/|\s+)", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z_$]+")
 _DDL = {"CREATE", "ALTER", "DROP", "TRUNCATE", "COMMENT", "UNDROP", "GRANT", "REVOKE"}
 _METADATA = _DDL | {
-    "SHOW", "DESC", "DESCRIBE", "PUT", "GET", "LIST", "LS", "REMOVE", "RM", "USE", "BEGIN", "START", "COMMIT",
-    "ROLLBACK", "SET", "UNSET", "EXPLAIN",
+    "SHOW",
+    "DESC",
+    "DESCRIBE",
+    "PUT",
+    "GET",
+    "LIST",
+    "LS",
+    "REMOVE",
+    "RM",
+    "USE",
+    "BEGIN",
+    "START",
+    "COMMIT",
+    "ROLLBACK",
+    "SET",
+    "UNSET",
+    "EXPLAIN",
 }
 
 
@@ -42,7 +57,11 @@ class Statement:
         if ";" in self.text:
             kinds = [token.token_type for token in Snowflake().tokenize(self.text)]
             if count := kinds.count(TokenType.SEMICOLON):
-                raise Refusal(8, f"Actual statement count {count + 1} did not match the desired statement count 1.", "0A000")
+                raise Refusal(
+                    8,
+                    f"Actual statement count {count + 1} did not match the desired statement count 1.",
+                    "0A000",
+                )
 
     def begins(self, *words):
         return self.words[: len(words)] == list(words)
@@ -57,8 +76,8 @@ class Statement:
     @cached_property
     def expression(self):
         expression = engine.parse(self.text)
-        if self._names and self._names.apply(expression):
-            expression.args["rewritten"] = True
+        if self._names:
+            self._names.apply(expression)
         return expression
 
     @cached_property

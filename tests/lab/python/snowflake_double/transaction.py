@@ -37,8 +37,11 @@ class Tables:
                 if left <= 0:
                     other = self._locks[table].number
                     raise Refusal(
-                        625, f"Statement has locked table '{'.'.join(table)}' in transaction {other} and this lock has not "
-                        "yet been released. Your statement was aborted because the lock timed out.", "57014")
+                        625,
+                        f"Statement has locked table '{'.'.join(table)}' in transaction {other} and this lock has not "
+                        "yet been released. Your statement was aborted because the lock timed out.",
+                        "57014",
+                    )
                 self._changed.wait(min(left, 0.05))
             self._locks[table] = owner
 
@@ -52,8 +55,10 @@ class Tables:
 
     def held(self):
         with self._changed:
-            return [[".".join(table), "PARTITIONS", str(owner.number), None, "HOLDING", None, None]
-                    for table, owner in self._locks.items()]
+            return [
+                [".".join(table), "PARTITIONS", str(owner.number), None, "HOLDING", None, None]
+                for table, owner in self._locks.items()
+            ]
 
     def now(self):
         with self._changed:
@@ -138,7 +143,9 @@ def _patiently(step, again):
         try:
             return step()
         except Refusal as error:
-            is_conflict = isinstance(error.__cause__, duckdb.TransactionException) and "onflict" in error.message
+            is_conflict = (
+                isinstance(error.__cause__, duckdb.TransactionException) and "onflict" in error.message
+            )
             if not is_conflict or turn == 200:
                 raise
         except duckdb.TransactionException as error:

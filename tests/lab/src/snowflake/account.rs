@@ -139,6 +139,11 @@ impl Account {
         self.order("patience", json!({"seconds": seconds}));
     }
 
+    /// Makes answers hold so many rows themselves, instead of 500; the others are fetched in parts.
+    pub fn inline_rows(&self, rows: usize) {
+        self.order("inline", json!({"rows": rows}));
+    }
+
     /// Runs a statement as the account's administrator; the code and the message of the refusal, if there is one.
     pub fn attempt(&self, sql: &str) -> Result<(), (String, String)> {
         let answer = self.server.ask("sql", &json!({"sql": sql, "account": self.account}));

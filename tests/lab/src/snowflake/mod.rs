@@ -9,13 +9,19 @@
 //!
 //! What it adds to fakesnow: everything of stages and of `COPY` from Parquet, `MERGE` with its refusal of
 //! doubled rows, read-committed transactions in which an error undoes one statement and DDL commits,
-//! locks that writers of one table wait for, primary keys that nobody enforces, names that differ in case
-//! only, `ALTER SESSION`, `SWAP WITH`, the `CURRENT_…` functions, grants, and the service's error codes.
+//! locks that writers of one table wait for, primary keys that nobody enforces, names of any characters and
+//! such that differ in case only, all digits of numbers, declared types and their widening, `ALTER SESSION`,
+//! `SWAP WITH`, the `CURRENT_…` functions, grants, results in parts, and the service's error codes.
 //!
 //! What it is not: a proof of how the service behaves. It refuses Parquet columns that the service is known
-//! to misread, but it can't know of others; `TIMESTAMP_TZ` loses its offset; the length of `VARCHAR` and
-//! the precision of sums are `DuckDB`'s; there are no streams, tasks, pipes, procedures, multi-statement
-//! requests or stages outside of S3; nothing costs anything, and no warehouse is ever slow or full.
+//! to misread, but it can't know of others. `TIMESTAMP_TZ` loses its offset, and `TIMESTAMP_LTZ` is the same
+//! type; no `VARCHAR` is too short; `information_schema` shows fakesnow's types, only `DESCRIBE TABLE` the
+//! declared ones. There are no streams, tasks, pipes, procedures, fully qualified temporary tables,
+//! multi-statement requests or stages outside of S3. A transaction that is left alone stays open, nothing
+//! costs anything, and no warehouse is ever slow or full. Privileges are checked by the kind of statement,
+//! for the account as a whole, and not for each object.
+//!
+//! By hand: `cargo run -p tidegate-lab -- snowflake`.
 
 mod account;
 mod fault;

@@ -5,8 +5,7 @@ use std::io::Read;
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use protocol::{Error, ErrorKind, Result};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -65,7 +64,7 @@ struct Stats {
 
 impl ResultData {
     /// The whole answer, with the parts that lie elsewhere.
-    pub(super) async fn answer(self, http: &Http, server_millis: u64) -> Result<Answer> {
+    pub(super) async fn answer(mut self, http: &Http, server_millis: u64) -> Result<Answer> {
         if self.rowset_base64.as_deref().is_some_and(|arrow| !arrow.is_empty()) {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -97,15 +96,14 @@ impl ResultData {
         })
     }
 
-    async fn parts(&self, http: &Http) -> Result<Vec<Rows>> {
-        let Some(chunks) = self.chunks.as_ref().filter(|chunks| !chunks.is_empty()) else {
+    async fn parts(&mut self, http: &Http) -> Result<Vec<Rows>> {
+        let chunks = self.chunks.take().unwrap_or_default();
+        if chunks.is_empty() {
             return Ok(Vec::new());
-        };
-        let headers = self.headers()?;
-        // Boxed and gathered, not mapped on the way: so that whoever waits for it can be sent to another thread.
-        let parts: Vec<BoxFuture<'_, _>> =
-            chunks.iter().map(|chunk| part(http, chunk, &headers).boxed()).collect();
-        stream::iter(parts).buffered(AT_ONCE).try_collect().await
+        }
+        let headers = &self.headers()?;
+        let parts = chunks.into_iter().map(|chunk| part(http, chunk, headers));
+        stream::iter(parts.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
     }
 
     /// What the store wants to see. Where the server names no headers, it gives the key that the parts are
@@ -137,7 +135,7 @@ impl ResultData {
 }
 
 /// One part: rows without the brackets around them, mostly in gzip.
-async fn part(http: &Http, chunk: &Chunk, headers: &HeaderMap) -> Result<Rows> {
+async fn part(http: &Http, chunk: Chunk, headers: &HeaderMap) -> Result<Rows> {
     let broken = || Error::transient("a part of the answer can't be read");
     let url = Url::parse(&chunk.url).map_err(|_| broken())?;
     let bytes = http
