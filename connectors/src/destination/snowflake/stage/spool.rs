@@ -70,15 +70,14 @@ impl Spool {
             std::mem::replace(&mut self.block, BytesMut::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8));
         self.written += block.len() as u64;
         let (known, directory) = (self.file.clone(), self.directory.clone());
-        let file = match known {
-            Some(file) => file,
-            None => {
-                let place = directory.clone();
-                let created = tokio::task::spawn_blocking(move || tempfile::tempfile_in(&place));
-                let file = joined(created.await)?
-                    .map_err(|error| advised(error::file("can't make a file in", &directory, error)))?;
-                self.file.insert(Arc::new(file)).clone()
-            }
+        let file = if let Some(file) = known {
+            file
+        } else {
+            let place = directory.clone();
+            let created = tokio::task::spawn_blocking(move || tempfile::tempfile_in(&place));
+            let file = joined(created.await)?
+                .map_err(|error| advised(error::file("can't make a file in", &directory, error)))?;
+            self.file.insert(Arc::new(file)).clone()
         };
         self.writing = Some(tokio::task::spawn_blocking(move || {
             (&*file)
