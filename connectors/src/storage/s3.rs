@@ -9,14 +9,15 @@ use super::network::{Network, retries};
 
 /// How a bucket is reached.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_field_names, reason = "as the settings are called")]
 pub(crate) struct Access {
     /// Address of a service other than AWS.
     pub(crate) endpoint: Option<String>,
     /// Region; left out, that of the environment.
     pub(crate) region: Option<String>,
     /// Left out, credentials are those of the environment.
-    pub(crate) key_id: Option<Secret>,
-    pub(crate) secret: Option<Secret>,
+    pub(crate) access_key_id: Option<Secret>,
+    pub(crate) secret_access_key: Option<Secret>,
     pub(crate) session_token: Option<Secret>,
     /// Whether the bucket is part of the path; left out, it is where an endpoint is set.
     pub(crate) path_style: Option<bool>,
@@ -61,7 +62,7 @@ pub(crate) fn s3(access: &Access, bucket: &str) -> Result<AmazonS3Builder> {
         .clone()
         .or_else(|| from_environment(AmazonS3ConfigKey::S3Endpoint))
         .or_else(|| from_environment(AmazonS3ConfigKey::Endpoint));
-    let mut builder = match (&access.key_id, &access.secret) {
+    let mut builder = match (&access.access_key_id, &access.secret_access_key) {
         // Not mixed with those of the environment: a session token there would belong to another key.
         (Some(id), Some(secret)) => {
             let builder = AmazonS3Builder::new()

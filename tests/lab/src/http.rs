@@ -6,12 +6,18 @@ use std::time::Duration;
 
 /// The status and the body of the answer; none while nobody answers at the port.
 pub(crate) fn request(method: &str, port: u16, path: &str) -> Option<(u16, String)> {
+    request_with(method, port, path, "")
+}
+
+/// The same, for a request with a body.
+pub(crate) fn request_with(method: &str, port: u16, path: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
+    let length = body.len();
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nContent-Length: {length}\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all((head + body).as_bytes()).ok()?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8_lossy(&answer).into_owned();

@@ -1,5 +1,5 @@
 //! Real parts for tests, benches and the demonstration: `PostgreSQL` clusters of every major on the
-//! machine, an S3 server, Python readers and sample data.
+//! machine, an S3 server, a stand-in for Snowflake, Python readers and sample data.
 //!
 //! `tests/setup` brings what this crate starts. A part that is missing ends the test with a message
 //! that says so; nothing is skipped in silence. Whatever is started dies with the process that
@@ -19,8 +19,10 @@ mod python;
 mod root;
 pub mod s3;
 pub mod sample;
+pub mod snowflake;
 
 pub use postgres::{Binaries, Cluster, Database, Options, Role};
-pub use python::python;
+pub use python::{python, python_command};
 pub use root::root;
 pub use s3::{Bucket, S3};
+pub use snowflake::Snowflake;

@@ -4,6 +4,7 @@
 //! cargo run -p tidegate-lab -- postgres [MAJOR] [--sample PAYMENTS]
 //! cargo run --release -p tidegate-lab -- postgres [MAJOR] --scale SCALE
 //! cargo run -p tidegate-lab -- s3
+//! cargo run -p tidegate-lab -- snowflake
 //! ```
 //!
 //! Prints what is needed to reach the part as one line of JSON. `--scale` makes the tables that are measured
@@ -12,11 +13,12 @@
 use std::io::{Read, Write, stdin, stdout};
 use std::process::ExitCode;
 
-use lab::{Binaries, Cluster, Options, S3, bulk, sample};
+use lab::{Binaries, Cluster, Options, S3, Snowflake, bulk, sample};
 use serde_json::{Value, json};
 use workload::Scale;
 
-const USAGE: &str = "usage: tidegate-lab postgres [MAJOR] [--sample PAYMENTS | --scale SCALE] | s3";
+const USAGE: &str =
+    "usage: tidegate-lab postgres [MAJOR] [--sample PAYMENTS | --scale SCALE] | s3 | snowflake";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +27,10 @@ fn main() -> ExitCode {
         ["postgres", ref options @ ..] => postgres(options).is_some(),
         ["s3"] => {
             s3();
+            true
+        }
+        ["snowflake"] => {
+            snowflake();
             true
         }
         _ => false,
@@ -86,6 +92,16 @@ fn s3() {
         part[name] = Value::from(value);
     }
     serve(&part);
+}
+
+fn snowflake() {
+    let account = Snowflake::start().account();
+    serve(&json!({
+        "host": account.host(), "port": account.port(), "protocol": "http", "account": account.account,
+        "user": account.user, "password": account.password, "access_token": account.access_token,
+        "private_key": account.private_key, "role": account.role, "warehouse": account.warehouse,
+        "database": account.database, "schema": account.schema,
+    }));
 }
 
 /// Tells how to reach the part and waits for the end of the input.

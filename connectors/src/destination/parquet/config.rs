@@ -109,8 +109,8 @@ impl Config {
         Access {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
-            key_id: self.access_key_id.clone(),
-            secret: self.secret_access_key.clone(),
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
             session_token: self.session_token.clone(),
             path_style: self.path_style,
             allow_http: self.allow_http,

@@ -107,11 +107,11 @@ impl Tls {
         &self.0.authority
     }
 
-    pub(super) fn server_certificate(&self) -> &str {
+    pub(crate) fn server_certificate(&self) -> &str {
         &self.0.certificate
     }
 
-    pub(super) fn server_key(&self) -> &str {
+    pub(crate) fn server_key(&self) -> &str {
         &self.0.key
     }
 }

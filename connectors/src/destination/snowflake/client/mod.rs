@@ -3,10 +3,25 @@
 
 mod account;
 mod answer;
+mod host;
+mod http;
+mod identity;
+mod jwt;
+mod key;
+mod login;
+mod pace;
+mod pbes2;
+mod query;
+mod refusal;
+mod reply;
+mod rows;
+mod service;
 mod session;
 mod statement;
 mod tag;
 mod target;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 pub(super) use self::account::Account;

@@ -151,8 +151,7 @@ fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T> {
 
 fn advised(error: Error) -> Error {
     error.hint(
-        "files for Snowflake are kept there until they are uploaded: name a directory with room in \
-         `spool_directory`",
+        "files for Snowflake are kept there until they are uploaded: name a directory with room in `spool`",
     )
 }
 
@@ -197,6 +196,6 @@ mod tests {
         spool.block().resize(BLOCK_BYTES, 0);
         let error = spool.settle().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains("absent") && error.advice().unwrap().contains("spool_directory"));
+        assert!(error.message().contains("absent") && error.advice().unwrap().contains("`spool`"));
     }
 }

@@ -10,8 +10,8 @@ fn world() -> (Area, lab::Bucket) {
     let access = Access {
         endpoint: Some(bucket.endpoint.clone()),
         region: Some(bucket.region.clone()),
-        key_id: Some(Secret::new(&bucket.access_key)),
-        secret: Some(Secret::new(&bucket.secret_key)),
+        access_key_id: Some(Secret::new(&bucket.access_key)),
+        secret_access_key: Some(Secret::new(&bucket.secret_key)),
         network: network(),
         ..Access::default()
     };
