@@ -1,6 +1,7 @@
 //! Stages against real servers: one that records what it is sent, and the lab's S3.
 
 mod area;
+mod double;
 mod expiry;
 mod external;
 mod golden;
