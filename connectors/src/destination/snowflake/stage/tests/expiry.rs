@@ -149,3 +149,17 @@ async fn an_answer_that_does_not_come_fails_the_file_and_not_the_next() {
     assert_eq!(error.kind(), ErrorKind::Transient);
     staged(stage.as_ref(), &content(10)).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_upload_is_begun_anew_where_its_requests_were_of_no_avail() {
+    // A conflict is not repeated by the request.
+    let recorder =
+        Recorder::start(|number, request| if number < 2 { refuse(409, "Busy") } else { accept(request) });
+    let recorder = recorder.await;
+    let statements = Scripted::putting(place(Store::S3, &recorder.address), None);
+    let area = Area::internal(statements.clone(), name(), network(), &std::env::temp_dir());
+    let (run, content) = (Arc::new(Run::new(0)), content(2 << 20));
+    staged(stage(&area, "orders", &run).as_ref(), &content).await.unwrap();
+    assert_eq!((recorder.requests().len(), statements.asked().len()), (3, 1));
+    assert!(recorder.requests()[2].body == content);
+}

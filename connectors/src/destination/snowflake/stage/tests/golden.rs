@@ -216,7 +216,7 @@ async fn an_upload_is_sent_again_in_full_where_a_store_is_busy() {
 
 #[tokio::test]
 async fn refusals_name_the_place_and_no_secret() {
-    for (store, status) in [(Store::S3, 404), (Store::Azure, 409), (Store::Gcs, 412)] {
+    for (store, status) in [(Store::S3, 404), (Store::Azure, 400), (Store::Gcs, 412)] {
         let recorder = Recorder::start(move |_, _| refuse(status, "Canary")).await;
         let statements = Scripted::putting(place(store, &recorder.address), Some(material(16)));
         let area = Area::internal(statements, name(), network(), &std::env::temp_dir());
