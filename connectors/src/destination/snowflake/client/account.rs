@@ -64,9 +64,9 @@ pub(in super::super) struct Account {
     /// How long the server may be silent in one request; 5m unless given. Statements that run longer are
     /// waited for.
     pub(super) request_timeout: Option<Period>,
-    /// Longest time that a statement may run; 4h unless given.
+    /// Longest time that a statement may run; 4h unless given, 0 for as long as the account allows.
     pub(super) statement_timeout: Option<Period>,
-    /// Longest time to wait for a table that someone has locked; 10m unless given.
+    /// Longest time to wait for a table that someone has locked; 10m unless given, 0 to wait for none.
     pub(super) lock_timeout: Option<Period>,
 }
 

@@ -67,7 +67,9 @@ fn identifier(given: &str) -> Result<Identifier<'_>> {
         return Err(Error::config("`account` is the address of Snowsight")
             .hint("of `https://app.snowflake.com/myorg/myaccount/` the account is `myorg-myaccount`"));
     }
-    let bare = bare.split(['/', ':']).next().unwrap_or_default();
+    // Of a URL, or of a host with a port, the name alone.
+    let is_address = trimmed.contains("://") || bare.to_ascii_lowercase().contains(".snowflakecomputing.");
+    let bare = if is_address { bare.split(['/', ':']).next().unwrap_or_default() } else { bare };
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let is_odd =
         bare.is_empty() || bare.starts_with(['.', '-']) || bare.contains("..") || bare.ends_with('.');

@@ -346,15 +346,14 @@ fn clock(headers: &HeaderMap) -> Option<DateTime<Utc>> {
 }
 
 /// Why the server's certificate is not trusted, if that is what failed.
-fn untrusted(error: &reqwest::Error) -> Option<rustls::Error> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match inner.or_else(|| error.downcast_ref()) {
-            Some(found @ rustls::Error::InvalidCertificate(_)) => return Some(found.clone()),
-            _ => cause = error.source(),
-        }
+fn untrusted(error: &(dyn StdError + 'static)) -> Option<rustls::Error> {
+    if let Some(found @ rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
+        return Some(found.clone());
     }
-    None
+    // An I/O error has its cause inside, and several may be one in the other.
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    match inner {
+        Some(inner) => untrusted(inner),
+        None => error.source().and_then(untrusted),
+    }
 }

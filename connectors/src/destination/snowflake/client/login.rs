@@ -57,8 +57,8 @@ impl Terms {
         let set = |value: &&Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
         let query = named.into_iter().filter(|(_, value)| set(value));
         let seconds = |set: Option<protocol::Period>, usual: Duration| {
-            // 0 would be the longest that there is.
-            Value::from(set.map_or(usual, protocol::Period::duration).as_secs().max(1))
+            let millis = set.map_or(usual, protocol::Period::duration).as_millis();
+            Value::from(u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX))
         };
         let parameters = BTreeMap::from([
             ("ABORT_DETACHED_QUERY", Value::from(true)),

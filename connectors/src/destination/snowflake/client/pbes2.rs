@@ -129,15 +129,15 @@ fn read(der: &[u8]) -> der::Result<Encrypted<'_>> {
     let mut outer = content(AnyRef::from_der(der)?, Tag::Sequence)?;
     let mut algorithm = content(AnyRef::decode(&mut outer)?, Tag::Sequence)?;
     let data = content_bytes(AnyRef::decode(&mut outer)?, Tag::OctetString)?;
-    let none = ObjectIdentifier::new_unwrap("0.0");
     let scheme = ObjectIdentifier::decode(&mut algorithm)?;
+    // What is not read has the name of the scheme, which none of its parts has.
     let mut found = Encrypted {
         scheme,
-        key_from: none,
+        key_from: scheme,
         salt: &[],
         rounds: 0,
         hash: HMAC_SHA1,
-        cipher: none,
+        cipher: scheme,
         iv: &[],
         data,
     };

@@ -39,3 +39,15 @@ impl QueryTag {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_long_is_left_out_and_the_rest_kept() {
+        let tag = QueryTag::new("shop").with("stream", &"x".repeat(2000)).with("commit", "7");
+        assert_eq!(tag.text(), r#"{"app":"tidegate","commit":"7","connection":"shop"}"#);
+        assert_eq!(QueryTag::new(&"\"".repeat(1500)).text(), r#"{"app":"tidegate"}"#);
+    }
+}

@@ -117,7 +117,7 @@ fn other_forms_are_refused_by_name() {
         (cut, "ends in the middle"),
         ("", "is empty"),
         ("/run/secrets/key.p8", "the name of a file"),
-        ("canary canary", "neither PEM nor base64"),
+        ("no key, canary!", "neither PEM nor base64"),
         ("Y2FuYXJ5", "can't be read"),
     ] {
         let error = error(text);

@@ -143,8 +143,6 @@ fn who_logs_in_must_be_clear() {
             Err(error) => error,
         }
     };
-    let secret = || Some(Secret::new("canary"));
-    let _ = secret;
     for (change, said) in [
         ((|_| {}) as fn(&mut Account), "nothing is set that proves who logs in"),
         (|account| account.password = Some(Secret::new("canary")), "`user` is not set"),
@@ -158,7 +156,7 @@ fn who_logs_in_must_be_clear() {
         (
             |account| {
                 account.user = Some("x".to_owned());
-                account.private_key = Some(Secret::new("canary canary"));
+                account.private_key = Some(Secret::new("no key, canary!"));
             },
             "the private key is neither PEM nor base64",
         ),

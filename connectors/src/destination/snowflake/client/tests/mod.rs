@@ -1,5 +1,6 @@
 //! The session against a server that answers by script, and keeps what it was sent.
 
+mod double;
 mod keys;
 mod logging_in;
 mod renewal;
