@@ -9,6 +9,7 @@ use super::network::{Network, retries};
 
 /// How a bucket is reached.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_field_names, reason = "as the settings are called")]
 pub(crate) struct Access {
     /// Address of a service other than AWS.
     pub(crate) endpoint: Option<String>,

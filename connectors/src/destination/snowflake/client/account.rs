@@ -66,7 +66,7 @@ pub(in super::super) struct Account {
     pub(super) request_timeout: Option<Period>,
     /// Longest time that a statement may run; 4h unless given, 0 for as long as the account allows.
     pub(super) statement_timeout: Option<Period>,
-/// Longest time to wait for a table that someone has locked; 1m unless given, 0 to wait for none.
+    /// Longest time to wait for a table that someone has locked; 1m unless given, 0 to wait for none.
     pub(super) lock_timeout: Option<Period>,
 }
 

@@ -148,9 +148,8 @@ impl Sealed {
 /// Decrypts a whole file in its place.
 pub(super) fn decrypt(envelope: &Envelope, material: &EncryptionMaterial, bytes: &mut Vec<u8>) -> Result<()> {
     let refused = || Error::data("it can't be decrypted with the stage's master key");
-    let (mut key, iv) = match (STANDARD.decode(&envelope.key), STANDARD.decode(&envelope.iv)) {
-        (Ok(key), Ok(iv)) => (key, iv),
-        _ => return Err(Error::data("its encryption is not described in base64")),
+    let (Ok(mut key), Ok(iv)) = (STANDARD.decode(&envelope.key), STANDARD.decode(&envelope.iv)) else {
+        return Err(Error::data("its encryption is not described in base64"));
     };
     let size = KeySize::of(material)?;
     let master = UnboundCipherKey::new(size.algorithm(), &master_key(material)?).map_err(failed)?;

@@ -30,7 +30,11 @@ use super::super::client::{
 /// An answer is not used for longer. Its credentials are good for about an hour.
 const LIFETIME: Duration = Duration::from_mins(30);
 /// How often a file's credentials are asked for anew.
-const RENEWALS: usize = 2;
+const RENEWALS: u32 = 2;
+/// How often a whole upload is begun anew where the store can't be reached, which costs less than to read
+/// its rows again; and the pause before it, longer each time.
+const REPEATS: u32 = 2;
+const PAUSE: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(5) };
 /// Files that are uploaded at once, of all targets.
 const UPLOADS: usize = 4;
 /// The file that `PUT` is asked about where one answer serves all. Nobody reads it.
@@ -147,7 +151,8 @@ impl Internal {
         Ok(Granted { remote, encryption: target.encryption, asked, is_whole })
     }
 
-    /// Uploads a file. With credentials that have ended it is begun anew, with fresh ones.
+    /// Uploads a file. It is begun anew where the credentials have ended, with fresh ones, and where the store
+    /// is away for longer than its requests are repeated.
     pub(super) async fn upload(
         &self,
         key: &str,
@@ -156,23 +161,21 @@ impl Internal {
         body: &Spooled,
     ) -> Result<()> {
         let _turn = self.uploads.acquire().await.expect("the semaphore is never closed");
-        let mut worn = None;
-        for _ in 0..RENEWALS {
+        let (mut worn, mut renewals, mut repeats) = (None, 0, 0);
+        loop {
             let granted = self.grant(key, worn.as_ref()).await?;
-            match send(&granted, key, sealed, digest, body).await {
-                Err(error) if error.kind() == ErrorKind::Auth => {
-                    tracing::debug!(
-                        key,
-                        error = format!("{error:#}"),
-                        "the stage's credentials are asked for anew"
-                    );
-                    worn = Some(granted);
-                }
-                other => return other,
+            let Err(error) = send(&granted, key, sealed, digest, body).await else { return Ok(()) };
+            if error.kind() == ErrorKind::Auth && renewals < RENEWALS {
+                renewals += 1;
+                worn = Some(granted);
+            } else if error.kind().is_retryable() && repeats < REPEATS {
+                repeats += 1;
+                tokio::time::sleep(PAUSE * repeats).await;
+            } else {
+                return Err(error);
             }
+            tracing::debug!(key, error = format!("{error:#}"), "an upload is begun anew");
         }
-        let granted = self.grant(key, worn.as_ref()).await?;
-        send(&granted, key, sealed, digest, body).await
     }
 
     /// Puts a small file, whether or not there is one.

@@ -231,7 +231,9 @@ impl Stage for TargetStage {
             let removed = self.area.remove_paths(&self.folder, &self.run, &paths).await;
             if removed.is_err() {
                 // The end of the sync tries again.
-                paths.iter().for_each(|path| self.run.sent(path));
+                for path in &paths {
+                    self.run.sent(path);
+                }
             }
             removed
         }

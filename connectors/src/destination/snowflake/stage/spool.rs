@@ -70,15 +70,14 @@ impl Spool {
             std::mem::replace(&mut self.block, BytesMut::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 8));
         self.written += block.len() as u64;
         let (known, directory) = (self.file.clone(), self.directory.clone());
-        let file = match known {
-            Some(file) => file,
-            None => {
-                let place = directory.clone();
-                let created = tokio::task::spawn_blocking(move || tempfile::tempfile_in(&place));
-                let file = joined(created.await)?
-                    .map_err(|error| advised(error::file("can't make a file in", &directory, error)))?;
-                self.file.insert(Arc::new(file)).clone()
-            }
+        let file = if let Some(file) = known {
+            file
+        } else {
+            let place = directory.clone();
+            let created = tokio::task::spawn_blocking(move || tempfile::tempfile_in(&place));
+            let file = joined(created.await)?
+                .map_err(|error| advised(error::file("can't make a file in", &directory, error)))?;
+            self.file.insert(Arc::new(file)).clone()
         };
         self.writing = Some(tokio::task::spawn_blocking(move || {
             (&*file)
@@ -152,8 +151,7 @@ fn joined<T>(result: Result<T, tokio::task::JoinError>) -> Result<T> {
 
 fn advised(error: Error) -> Error {
     error.hint(
-        "files for Snowflake are kept there until they are uploaded: name a directory with room in \
-         `spool_directory`",
+        "files for Snowflake are kept there until they are uploaded: name a directory with room in `spool`",
     )
 }
 
@@ -198,6 +196,6 @@ mod tests {
         spool.block().resize(BLOCK_BYTES, 0);
         let error = spool.settle().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.message().contains("absent") && error.advice().unwrap().contains("spool_directory"));
+        assert!(error.message().contains("absent") && error.advice().unwrap().contains("`spool`"));
     }
 }
