@@ -16,7 +16,7 @@ async fn columns_are_added_and_widened() {
         )
         .await;
     world.project.sync();
-    let rows = world.query("SELECT ID, NOTE, EXTRA:a[0], AMOUNT FROM RAW.PAYMENTS ORDER BY NOTE, ID");
+    let rows = world.query("SELECT ID, NOTE, EXTRA:a[0], AMOUNT FROM LAKE.PAYMENTS ORDER BY NOTE, ID");
     let expected = text(&[
         &["1", "note 1", "NULL", "1.2500"],
         &["2", "note 2", "NULL", "2.5000"],
@@ -46,7 +46,7 @@ async fn what_would_change_a_meaning_is_refused_naming_the_column() {
 async fn a_table_that_is_gone_is_not_made_again_in_silence() {
     let world = World::incremental(2).await;
     world.project.sync();
-    world.account.execute("DROP TABLE RAW.PAYMENTS");
+    world.account.execute("DROP TABLE LAKE.PAYMENTS");
     world.add(3, 4).await;
     // The copy of the head hides it until the commit; then it is told.
     world.project.sync_exits(78);

@@ -16,7 +16,7 @@ async fn increments_are_appended_once() {
     world.has(80);
     world.is_clean();
     assert_eq!(report["streams"][0]["sequence"], 2);
-    let sums = world.query("SELECT SUM(AMOUNT), COUNT(DISTINCT NOTE) FROM RAW.PAYMENTS");
+    let sums = world.query("SELECT SUM(AMOUNT), COUNT(DISTINCT NOTE) FROM LAKE.PAYMENTS");
     assert_eq!(sums[0][1].as_deref(), Some("80"));
 }
 
@@ -93,7 +93,7 @@ async fn names_are_as_at_the_source_where_that_is_asked_for() {
         .project
         .destination("names", "source")
         .destination("schemas", "namespace")
-        .stream(json!({ "name": "public.Ord\"er.s", "target": "public.Ord\"er s" }));
+        .stream(json!({ "name": "public.\"Ord\"\"er.s\"", "target": "public.Ord\"er s" }));
     world.project.sync();
     let rows = world.query(r#"SELECT "select", "a.b", "É x" FROM "public"."Ord""er s""#);
     assert_eq!(rows, super::text(&[&["1", "x", "true"]]));
@@ -105,9 +105,10 @@ async fn two_streams_of_one_table_are_refused() {
     let world = World::incremental(1).await;
     world.database.execute("CREATE SCHEMA other; CREATE TABLE other.payments (id int)").await;
     let project = world.project.stream(json!({ "name": "other.payments" }));
-    let report = project.sync_exits(78);
-    let errors = report.to_string();
-    assert!(errors.contains("would both be table"), "{report:#}");
+    for _ in 0..2 {
+        let report = project.sync_exits(78);
+        assert!(report.to_string().contains("would both be table"), "{report:#}");
+    }
 }
 
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn airbytes_columns_and_one_variant_are_there_where_asked_for() {
     world.project.sync();
     let rows = world.query(
         "SELECT _AIRBYTE_DATA:id::int, length(_AIRBYTE_RAW_ID), _AIRBYTE_GENERATION_ID, \
-         _AIRBYTE_EXTRACTED_AT IS NOT NULL, _AIRBYTE_META:changes FROM RAW.PAYMENTS ORDER BY 1",
+         _AIRBYTE_EXTRACTED_AT IS NOT NULL, _AIRBYTE_META:changes FROM LAKE.PAYMENTS ORDER BY 1",
     );
     assert_eq!(rows, super::text(&[&["1", "36", "0", "true", "[]"], &["2", "36", "0", "true", "[]"]]));
 }
@@ -135,7 +136,7 @@ async fn many_streams_share_one_login() {
     let report = world.project.sync();
     assert_eq!(report["totals"]["streams_succeeded"], 13, "{report:#}");
     for at in [0, 11] {
-        let count = world.account.value(&format!("SELECT count(*) FROM RAW.T{at}"));
+        let count = world.account.value(&format!("SELECT count(*) FROM LAKE.T{at}"));
         assert_eq!(count, Some(at.to_string()));
     }
     let logins = world.account.asked().iter().filter(|asked| asked.kind == "login").count();

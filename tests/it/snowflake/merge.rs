@@ -25,7 +25,7 @@ async fn rows_take_the_place_of_those_with_their_key() {
     world.project.sync();
     change(&world).await;
     let report = world.project.sync();
-    let rows = world.query("SELECT ID, NOTE, DELETED FROM RAW.PAYMENTS ORDER BY ID");
+    let rows = world.query("SELECT ID, NOTE, DELETED FROM LAKE.PAYMENTS ORDER BY ID");
     let expected = text(&[
         &["1", "note 1", "NULL"],
         &["2", "changed", "NULL"],
@@ -58,7 +58,7 @@ async fn a_full_refresh_may_be_merged_again_and_again() {
     world.database.execute("UPDATE payments SET note = 'x'").await;
     world.project.sync();
     world.has(4);
-    assert_eq!(world.query("SELECT DISTINCT NOTE FROM RAW.PAYMENTS"), text(&[&["x"]]));
+    assert_eq!(world.query("SELECT DISTINCT NOTE FROM LAKE.PAYMENTS"), text(&[&["x"]]));
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ impl World {
     /// Ids in the table, in order, doubled where rows are.
     #[track_caller]
     fn ids(&self) -> Vec<u32> {
-        let rows = self.query("SELECT ID FROM RAW.PAYMENTS ORDER BY ID");
+        let rows = self.query("SELECT ID FROM LAKE.PAYMENTS ORDER BY ID");
         rows.iter().map(|row| row[0].as_ref().unwrap().parse().unwrap()).collect()
     }
 

@@ -126,7 +126,7 @@ async fn every_type_arrives_exactly() {
     world.project.sync();
     let mut wrong = Vec::new();
     for (at, case) in CASES.iter().enumerate() {
-        let rows = world.query(&format!("SELECT {} FROM RAW.C{at} ORDER BY I", case.shown));
+        let rows = world.query(&format!("SELECT {} FROM LAKE.C{at} ORDER BY I", case.shown));
         let mut expected: Vec<Option<String>> =
             case.expected.iter().map(|value| plain(case.kind, Some((*value).to_owned()))).collect();
         expected.push(None);
@@ -135,7 +135,7 @@ async fn every_type_arrives_exactly() {
         if found != expected {
             wrong.push(format!("{}: {found:?}, expected {expected:?}", case.sql));
         }
-        let described = world.query(&format!("DESCRIBE TABLE RAW.C{at}"));
+        let described = world.query(&format!("DESCRIBE TABLE LAKE.C{at}"));
         let kind = described[1][1].clone().unwrap_or_default();
         if !kind.starts_with(case.kind) {
             wrong.push(format!("{}: the column is {kind}, expected {}", case.sql, case.kind));
@@ -153,7 +153,7 @@ async fn json_may_stay_text_to_the_last_digit() {
         .await;
     world.project = world.project.destination("json", "text").stream(json!({ "name": "public.j" }));
     world.project.sync();
-    let rows = world.query("SELECT V FROM RAW.J");
+    let rows = world.query("SELECT V FROM LAKE.J");
     assert_eq!(rows, text(&[&["{\"n\": 1.23456789012345678901234567890123456789012345}"]]));
 }
 

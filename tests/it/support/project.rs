@@ -61,7 +61,7 @@ impl Project {
             "role": account.role,
             "warehouse": account.warehouse,
             "database": account.database,
-            "schema": "RAW",
+            "schema": "LAKE",
         });
         self
     }

@@ -5,6 +5,7 @@
 //! administrators can rely on.
 
 mod check;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "it offers more than the load needs"))]
 mod client;
 mod column;
 mod commit;
@@ -16,6 +17,7 @@ mod name;
 mod prepare;
 mod record;
 mod sql;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "it offers more than the load needs"))]
 mod stage;
 mod sweep;
 mod table;
@@ -91,6 +93,9 @@ impl Inner {
             return Ok(Arc::clone(target));
         }
         let target = Arc::new(Target::new(name, &self.places)?);
+        if let Some(other) = targets.values().find(|other| other.table == target.table) {
+            return Err(record::both(&other.name, name, &target.table));
+        }
         targets.insert(name.to_owned(), Arc::clone(&target));
         Ok(target)
     }

@@ -68,11 +68,7 @@ impl Standing {
     pub(super) fn check_owner(&self, connection: &str, target: &str) -> Result<()> {
         let Some(record) = &self.record else { return Ok(()) };
         if record.target != target {
-            return Err(Error::config(format!(
-                "targets {:?} and {target:?} would both be table {}",
-                record.target, record.table
-            ))
-            .hint("give one of the streams a `target` of its own, or set `schemas: namespace`"));
+            return Err(both(&record.target, target, &record.table));
         }
         match &record.head.connection {
             Some(owner) if owner != connection => Err(Error::config(format!(
@@ -87,6 +83,12 @@ impl Standing {
     pub(super) fn pending(&self, sync: SyncId) -> Option<&Pending> {
         self.record.as_ref()?.pending.as_ref().filter(|pending| pending.sync == sync)
     }
+}
+
+/// Two targets can't be one table.
+pub(super) fn both(one: &str, other: &str, table: &Name) -> Error {
+    Error::config(format!("targets {one:?} and {other:?} would both be table {table}"))
+        .hint("give one of the streams a `target` of its own, or set `schemas: namespace`")
 }
 
 /// What statements told, which the next record counts.
