@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    Adjustment, Change, ConfiguredStream, Digest, DynSource, Error, ErrorKind, Head, Period, Prepared,
-    Spent, Staged, SyncId, SyncMode, Window, WriteMode,
+    Adjustment, Change, ConfiguredStream, Digest, DynSource, Error, ErrorKind, Head, Period, Prepared, Spent,
+    Staged, SyncId, SyncMode, Window, WriteMode,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -317,7 +317,8 @@ impl StreamReport {
         self.commits = committed.commits;
         self.seconds.commit = committed.seconds;
         if committed.kept {
-            self.notes.push("nothing new: where the stream stands is committed with the next rows".to_owned());
+            self.notes
+                .push("nothing new: where the stream stands is committed with the next rows".to_owned());
         }
         if committed.commits > 0 {
             self.sequence = Some(head.sequence);

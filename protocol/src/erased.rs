@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::{
     Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Drained, Emitter, Error,
-    FileReader, Head, Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source,
-    Spent, StreamFilter, Versioned,
+    FileReader, Head, Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source, Spent,
+    StreamFilter, Versioned,
 };
 
 /// A plan whose partitions and state are JSON.

@@ -59,7 +59,10 @@ fn grants(connectors: &[Spoken], wanted: &str) -> Result<Answer, Failure> {
     let Some((side, grants)) = connectors.iter().find_map(|one| Some((one.side, one.grants?))) else {
         return Err(Failure::usage(format!("{wanted} has no rights of its own to grant")));
     };
-    Ok(Answer::new(grants.to_owned(), &json!({ "version": 1, "side": side, "name": wanted, "grants": grants })))
+    Ok(Answer::new(
+        grants.to_owned(),
+        &json!({ "version": 1, "side": side, "name": wanted, "grants": grants }),
+    ))
 }
 
 fn document(connectors: &[Spoken]) -> Value {

@@ -92,9 +92,8 @@ async fn of_two_syncs_at_once_one_commits() {
     let world = world(40).await;
     let start = || world.project.command(&["sync", "--output", "json"]).spawn().expect("it starts");
     let children = [start(), start(), start()];
-    let codes: Vec<i32> = children
-        .map(|mut child| child.wait().expect("it ends").code().expect("it is not killed"))
-        .into();
+    let codes: Vec<i32> =
+        children.map(|mut child| child.wait().expect("it ends").code().expect("it is not killed")).into();
     assert!(codes.contains(&0), "{codes:?}");
     assert!(codes.iter().all(|code| [0, 75].contains(code)), "{codes:?}");
     world.has(40);

@@ -114,8 +114,7 @@ async fn two_streams_of_one_table_are_refused() {
 #[tokio::test]
 async fn airbytes_columns_and_one_variant_are_there_where_asked_for() {
     let mut world = World::incremental(2).await;
-    world.project =
-        world.project.destination("airbyte_columns", true).destination("layout", "variant");
+    world.project = world.project.destination("airbyte_columns", true).destination("layout", "variant");
     world.project.sync();
     let rows = world.query(
         "SELECT _AIRBYTE_DATA:id::int, length(_AIRBYTE_RAW_ID), _AIRBYTE_GENERATION_ID, \
@@ -129,7 +128,10 @@ async fn many_streams_share_one_login() {
     let mut world = World::incremental(1).await;
     let mut project = world.project;
     for at in 0..12 {
-        world.database.execute(&format!("CREATE TABLE t{at} AS SELECT i FROM generate_series(1, {at}) i")).await;
+        world
+            .database
+            .execute(&format!("CREATE TABLE t{at} AS SELECT i FROM generate_series(1, {at}) i"))
+            .await;
         project = project.stream(json!({ "name": format!("public.t{at}") }));
     }
     world.project = project;

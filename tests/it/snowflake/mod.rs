@@ -38,7 +38,8 @@ impl World {
             .await;
         stream["name"] = json!("public.payments");
         let account = Snowflake::shared().account();
-        let project = Project::new(&database).in_snowflake(&account).destination("lock_timeout", "2s").stream(stream);
+        let project =
+            Project::new(&database).in_snowflake(&account).destination("lock_timeout", "2s").stream(stream);
         let world = Self { database, account, project };
         world.add(1, count).await;
         world

@@ -82,10 +82,12 @@ impl Walk<'_> {
             comment: None,
         });
         let (sql, desk) = (ddl::create_transient(name, &columns), &self.inner.desk);
-        let missing = |error: Error| {
-            granted(error, &format!("USAGE, CREATE TABLE ON SCHEMA {}", name.place()), role)
-        };
-        if found(desk.run(sql.clone(), &self.tag).await).map_err(at("making a table")).map_err(missing)?.is_none()
+        let missing =
+            |error: Error| granted(error, &format!("USAGE, CREATE TABLE ON SCHEMA {}", name.place()), role);
+        if found(desk.run(sql.clone(), &self.tag).await)
+            .map_err(at("making a table"))
+            .map_err(missing)?
+            .is_none()
         {
             let schema = desk.run(ddl::create_schema(&name.place()), &self.tag).await;
             schema.map_err(at("making a schema")).map_err(|error| {
@@ -101,9 +103,7 @@ impl Walk<'_> {
     /// Rows are written by a warehouse; what is rolled back is gone, what is committed stays.
     async fn transaction(&mut self, name: &Name, role: &str, warehouse: &str) -> Result<()> {
         let step = at("writing rows");
-        let failed = |error: Error| {
-            granted(step(error), &format!("USAGE ON WAREHOUSE {warehouse}"), role)
-        };
+        let failed = |error: Error| granted(step(error), &format!("USAGE ON WAREHOUSE {warehouse}"), role);
         let desk = &self.inner.desk;
         desk.wakes();
         let insert = || Statement::new(format!("INSERT INTO {name} (\"SEQUENCE\") SELECT 0"));

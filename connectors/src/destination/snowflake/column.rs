@@ -179,9 +179,7 @@ pub(super) fn file_schema(logical: &Schema) -> SchemaRef {
 }
 
 fn file_field(field: &Field) -> Field {
-    use DataType::{
-        Decimal128, Decimal256, FixedSizeBinary, Int64, List, Map, Struct, Time64, UInt32, Utf8,
-    };
+    use DataType::{Decimal128, Decimal256, FixedSizeBinary, Int64, List, Map, Struct, Time64, UInt32, Utf8};
     let is_json = field.metadata().get(EXTENSION).is_some();
     let data_type = match field.data_type() {
         UInt32 => Int64,

@@ -101,9 +101,11 @@ async fn make_tables(
     let is_old = before.pending(commit.sync).is_some_and(|pending| pending.table == *name);
     if is_old {
         // Columns may have come since the overwrite began.
-        return inner.widen(name, columns, tag).await.map(drop).map_err(|error| {
-            error.context("target", target.name.clone())
-        });
+        return inner
+            .widen(name, columns, tag)
+            .await
+            .map(drop)
+            .map_err(|error| error.context("target", target.name.clone()));
     }
     inner.desk.run(ddl::create_transient(name, columns), tag).await.map(drop)
 }
@@ -187,8 +189,7 @@ impl Work<'_> {
         }
         protocol::point!("snowflake.commit.moved");
         let (table, name) = (&self.target.table, &self.target.name);
-        let record =
-            Record::after(before, table, name, commit, load.waiting.clone(), moved).map_err(Some)?;
+        let record = Record::after(before, table, name, commit, load.waiting.clone(), moved).map_err(Some)?;
         let swap = Statement::new(state::swap(&self.inner.state_table(self.target)))
             .bind(number_of(commit.sequence)?)
             .bind_text(commit.id.to_string())

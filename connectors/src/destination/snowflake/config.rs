@@ -181,7 +181,8 @@ mod tests {
     use super::*;
 
     fn config(more: serde_json::Value) -> Result<Config, serde_json::Error> {
-        let mut all = json!({ "account": "a", "user": "u", "password": "p", "database": "lake", "schema": "raw" });
+        let mut all =
+            json!({ "account": "a", "user": "u", "password": "p", "database": "lake", "schema": "raw" });
         let extra = more.as_object().unwrap().clone();
         all.as_object_mut().unwrap().extend(extra);
         serde_json::from_value(all)

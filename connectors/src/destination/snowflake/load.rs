@@ -47,7 +47,9 @@ impl Shape<'_> {
         match clash {
             Some(column) => Err(Error::config(format!("column {} is one of Airbyte's, too", column.source))
                 .context("column", column.source.name())
-                .hint("leave it out by `exclude`, or `metadata` without it, or set `airbyte_columns: false`")),
+                .hint(
+                    "leave it out by `exclude`, or `metadata` without it, or set `airbyte_columns: false`",
+                )),
             None => Ok(columns),
         }
     }

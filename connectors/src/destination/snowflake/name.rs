@@ -148,11 +148,7 @@ impl Places {
 
     /// An object of tidegate's own.
     pub(super) fn own(&self, object: impl Into<String>) -> Name {
-        Name {
-            database: self.database.clone(),
-            schema: self.own.clone(),
-            object: Identifier::new(object),
-        }
+        Name { database: self.database.clone(), schema: self.own.clone(), object: Identifier::new(object) }
     }
 }
 

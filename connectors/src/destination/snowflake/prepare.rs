@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
-use protocol::{
-    Change, ConfiguredStream, Error, Prepared, Result, StreamState, WriteMode, reconcile,
-};
+use protocol::{Change, ConfiguredStream, Error, Prepared, Result, StreamState, WriteMode, reconcile};
 
 use super::Inner;
 use super::client::QueryTag;
@@ -63,8 +61,10 @@ fn refuse_unmergeable(inner: &Inner, stream: &ConfiguredStream) -> Result<()> {
         return Ok(());
     }
     if inner.config.layout == Layout::Variant {
-        return Err(Error::unsupported("rows of one VARIANT can't be merged: the key is no column of its own")
-            .hint("use `layout: columns`, or `write: append`"));
+        return Err(Error::unsupported(
+            "rows of one VARIANT can't be merged: the key is no column of its own",
+        )
+        .hint("use `layout: columns`, or `write: append`"));
     }
     if stream.primary_key.is_empty() {
         return Err(Error::config("`write: merge` needs a primary key, and the stream has none")
@@ -138,7 +138,9 @@ async fn make_table(
             "table {} is gone, and its state says that {} rows are in it",
             target.table, head.totals.rows
         ))
-        .hint("`UNDROP TABLE` brings it back; or `tidegate state reset` the stream to load everything again"));
+        .hint(
+            "`UNDROP TABLE` brings it back; or `tidegate state reset` the stream to load everything again",
+        ));
     }
     let sql = super::sql::ddl::create_table(&target.table, columns);
     inner.create(&sql, &target.table.place(), tag).await

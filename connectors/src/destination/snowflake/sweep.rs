@@ -91,9 +91,9 @@ impl Inner {
         let tag = QueryTag::new("").with("target", &target.name);
         let own = self.state_table(target);
         let start = format!("L_{}_", target.key);
-        let pending = target.known().and_then(|standing| {
-            Some(standing.record?.pending.as_ref()?.table.object.name().to_owned())
-        });
+        let pending = target
+            .known()
+            .and_then(|standing| Some(standing.record?.pending.as_ref()?.table.object.name().to_owned()));
         let answer = self.desk.run(ddl::show_tables(&own, &start), &tag).await?;
         for row in 0..answer.rows.len() {
             let Some(name) = answer.get(row, "name") else { continue };

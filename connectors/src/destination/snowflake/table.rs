@@ -61,8 +61,20 @@ fn fit(found: &SqlType, wanted: &SqlType) -> Fit {
         "VARCHAR" | "BINARY" => match (found.sizes.first(), wanted.sizes.first()) {
             (None, _) => Fit::Holds,
             // Without a length it is the longest that the account gives.
-            (Some(found), None) => if *found >= 1 << 22 { Fit::Holds } else { Fit::Widen },
-            (Some(found), Some(wanted)) => if found >= wanted { Fit::Holds } else { Fit::Widen },
+            (Some(found), None) => {
+                if *found >= 1 << 22 {
+                    Fit::Holds
+                } else {
+                    Fit::Widen
+                }
+            }
+            (Some(found), Some(wanted)) => {
+                if found >= wanted {
+                    Fit::Holds
+                } else {
+                    Fit::Widen
+                }
+            }
         },
         "TIME" | "TIMESTAMP_NTZ" | "TIMESTAMP_TZ" | "TIMESTAMP_LTZ" => {
             let digits = |of: &SqlType| of.sizes.first().copied().unwrap_or(9);

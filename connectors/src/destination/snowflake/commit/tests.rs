@@ -22,7 +22,8 @@ fn file(path: &str, rows: u64) -> StagedFile {
 fn each_file_must_be_loaded_whole() {
     let columns = ["file", "status", "rows_loaded"];
     let files = [file("1-a/1.parquet", 5), file("1-a/2.parquet", 7)];
-    let good = answer(&columns, &[&["load/k/1-a/2.parquet", "LOADED", "7"], &["k/1-a/1.parquet", "LOADED", "5"]]);
+    let good =
+        answer(&columns, &[&["load/k/1-a/2.parquet", "LOADED", "7"], &["k/1-a/1.parquet", "LOADED", "5"]]);
     check_copied(&good, &files).unwrap();
     for rows in [
         &[["k/1-a/1.parquet", "LOADED", "5"], ["k/1-a/2.parquet", "LOADED", "6"]][..],
@@ -35,5 +36,7 @@ fn each_file_must_be_loaded_whole() {
         assert_eq!(error.kind(), protocol::ErrorKind::Data);
         assert!(error.message().contains("1-a/2.parquet"), "{error}");
     }
-    assert!(check_copied(&answer(&["status"], &[&["Copy executed with 0 files processed."]]), &files).is_err());
+    assert!(
+        check_copied(&answer(&["status"], &[&["Copy executed with 0 files processed."]]), &files).is_err()
+    );
 }

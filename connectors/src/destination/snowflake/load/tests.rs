@@ -71,8 +71,7 @@ impl World {
         let load = self.plan(commit).unwrap();
         let waiting = load.waiting.clone();
         let moved = Moved::default();
-        let record =
-            Record::after(&self.standing, &self.target.table, "t", commit, waiting, moved).unwrap();
+        let record = Record::after(&self.standing, &self.target.table, "t", commit, waiting, moved).unwrap();
         self.standing = Standing { sequence: commit.sequence, record: Some(Arc::new(record)) };
         load
     }
@@ -135,7 +134,9 @@ fn one_variant_holds_all_columns() {
     let world = World::new(&json!({ "layout": "variant" }));
     let load = world.plan(&commit(WriteMode::Append, 1, &[5], true)).unwrap();
     assert!(
-        load.steps[0].sql.contains(r#"("_DATA") SELECT TO_VARIANT(OBJECT_CONSTRUCT_KEEP_NULL('id', "id")) FROM"#),
+        load.steps[0]
+            .sql
+            .contains(r#"("_DATA") SELECT TO_VARIANT(OBJECT_CONSTRUCT_KEEP_NULL('id', "id")) FROM"#),
         "{}",
         load.steps[0].sql
     );

@@ -42,11 +42,7 @@ fn values(columns: &[Written]) -> String {
 }
 
 fn named_values(columns: &[Written]) -> String {
-    columns
-        .iter()
-        .map(|column| format!("{} AS {}", column.value, column.name))
-        .collect::<Vec<_>>()
-        .join(", ")
+    columns.iter().map(|column| format!("{} AS {}", column.value, column.name)).collect::<Vec<_>>().join(", ")
 }
 
 /// Adds rows.

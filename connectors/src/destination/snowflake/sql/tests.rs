@@ -57,14 +57,8 @@ fn tables_are_made_and_widened() {
             ddl::widen_column(&table(), &column("N", Kind::Decimal(20, 4), None)),
             r#"ALTER TABLE "DB"."Raw.""1"""."select" ALTER COLUMN "N" SET DATA TYPE NUMBER(20, 4)"#,
         ),
-        (
-            ddl::show_tables(&table(), "L_0A_"),
-            r#"SHOW TABLES LIKE 'L_0A_%' IN SCHEMA "DB"."Raw.""1""""#,
-        ),
-        (
-            ddl::describe(&name(&long)),
-            &format!(r#"DESCRIBE TABLE "DB"."Raw.""1"""."{long}""#),
-        ),
+        (ddl::show_tables(&table(), "L_0A_"), r#"SHOW TABLES LIKE 'L_0A_%' IN SCHEMA "DB"."Raw.""1""""#),
+        (ddl::describe(&name(&long)), &format!(r#"DESCRIBE TABLE "DB"."Raw.""1"""."{long}""#)),
     ] {
         assert_eq!(made, expected);
     }
@@ -107,7 +101,8 @@ fn files_are_loaded_by_their_exact_names() {
 
 #[test]
 fn rows_are_added_or_take_the_place_of_all() {
-    let columns = r#"("ID", "DOC""", "AT") SELECT "id", PARSE_JSON("doc"""), "at" FROM "DB"."Raw.""1"""."L_1""#;
+    let columns =
+        r#"("ID", "DOC""", "AT") SELECT "id", PARSE_JSON("doc"""), "at" FROM "DB"."Raw.""1"""."L_1""#;
     assert_eq!(
         load::insert(&table(), &batch(), &written()),
         format!(r#"INSERT INTO "DB"."Raw.""1"""."select" {columns}"#)
