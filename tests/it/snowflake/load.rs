@@ -87,7 +87,7 @@ async fn names_are_as_at_the_source_where_that_is_asked_for() {
     let mut world = World::incremental(1).await;
     world
         .database
-        .execute(r#"CREATE TABLE "Ord""er.s" ("select" int, "a.b" text, "É x" bool); INSERT INTO "Ord""er.s" VALUES (1, 'x', true)"#)
+        .execute(r#"CREATE TABLE "Ord""er.s" ("select" int, "a b" text, "É x" bool); INSERT INTO "Ord""er.s" VALUES (1, 'x', true)"#)
         .await;
     world.project = world
         .project
@@ -95,7 +95,7 @@ async fn names_are_as_at_the_source_where_that_is_asked_for() {
         .destination("schemas", "namespace")
         .stream(json!({ "name": "public.\"Ord\"\"er.s\"", "target": "public.Ord\"er s" }));
     world.project.sync();
-    let rows = world.query(r#"SELECT "select", "a.b", "É x" FROM "public"."Ord""er s""#);
+    let rows = world.query(r#"SELECT "select", "a b", "É x" FROM "public"."Ord""er s""#);
     assert_eq!(rows, super::text(&[&["1", "x", "true"]]));
     assert_eq!(world.query(r#"SELECT count("id") FROM "public"."payments""#), super::text(&[&["1"]]));
 }

@@ -65,7 +65,7 @@ const CASES: &[Case] = &[
     ),
     case("bool", &["true", "false"], "V", &["true", "false"], "BOOLEAN"),
     case("text", &["''", "'it''s \"x\" \\ é🦀' || chr(10)"], "V", &["", "it's \"x\" \\ é🦀\n"], "VARCHAR"),
-    case("bytea", &["'\\x'", "'\\x00ff80'"], "TO_VARCHAR(V, 'HEX')", &["", "00FF80"], "BINARY"),
+    case("bytea", &["'\\x'", "'\\x00ff80'"], "TO_VARCHAR(V, 'HEX')", &["", r"\x00\xFF\x80"], "BINARY"),
     case(
         "uuid",
         &["'0192f0c8-d1a5-7d10-a8b6-b7f1e6b0a111'"],

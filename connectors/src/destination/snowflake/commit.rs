@@ -276,7 +276,7 @@ async fn settle(
         return Err(give_up(inner, target, commit).await);
     }
     if error.as_ref().is_some_and(is_locked) {
-        if let Some(number) = inner.kept_transaction(target).await {
+        for number in target.left() {
             end(inner, Some(number), tag).await;
         }
     }

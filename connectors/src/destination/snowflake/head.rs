@@ -44,22 +44,31 @@ impl Inner {
         found(self.area.remove(&Self::copy_path(target)).await).map(drop)
     }
 
-    /// Notes which transaction is open, so that another process can end it if this one dies. What fails here
-    /// makes that one wait for longer.
+    /// Notes which transaction is open, so that another process can end it if this one dies, and those that
+    /// others left. What fails here makes that one wait for longer.
     pub(super) async fn keep_transaction(&self, target: &Target, number: u64) {
-        let text = Bytes::from(number.to_string());
-        if let Err(error) = self.area.put(&Self::transaction_path(target), &text).await {
+        let numbers = target.left().into_iter().chain([number]);
+        let text = numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
+        if let Err(error) = self.area.put(&Self::transaction_path(target), &Bytes::from(text)).await {
             tracing::warn!(target_name = target.name, "the transaction's number was not written: {error:#}");
         }
     }
 
-    /// The last transaction that somebody noted. It has ended, as a rule.
-    pub(super) async fn kept_transaction(&self, target: &Target) -> Option<u64> {
+    /// The last transactions that somebody noted. They have ended, as a rule.
+    pub(super) async fn kept_transactions(&self, target: &Target) -> Vec<u64> {
+        const MOST: usize = 4;
         match self.area.get(&Self::transaction_path(target)).await {
-            Ok(bytes) => std::str::from_utf8(&bytes?).ok()?.parse().ok(),
+            Ok(bytes) => {
+                let bytes = bytes.unwrap_or_default();
+                let text = String::from_utf8_lossy(&bytes);
+                let mut numbers: Vec<u64> =
+                    text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+                numbers.drain(..numbers.len().saturating_sub(MOST));
+                numbers
+            }
             Err(error) => {
                 tracing::warn!(target_name = target.name, "no transaction's number can be read: {error:#}");
-                None
+                Vec::new()
             }
         }
     }

@@ -37,13 +37,16 @@ pub(super) async fn prepare(
     let (schema, changes) = join_schemas(&standing, stream, schema)?;
     let shape = Shape { config: &inner.config };
     let columns = shape.columns(&schema)?;
-    if !is_copy || !changes.is_empty() {
+    // After a reset the table may have been dropped, so that all is loaded anew.
+    let is_reset = standing.sequence > 0 && standing.head().state == StreamState::default();
+    if !is_copy || !changes.is_empty() || is_reset {
         make_table(inner, &target, &standing, &shape.table(&columns), &tag)
             .await
             .map_err(|error| error.context("table", target.table.to_string()))?;
     }
     protocol::point!("snowflake.prepare.made");
     if !is_copy {
+        target.found_left(inner.kept_transactions(&target).await);
         inner.keep_copy(&target, &standing).await;
     }
     target.learn(&standing);

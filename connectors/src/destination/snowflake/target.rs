@@ -22,6 +22,8 @@ pub(super) struct Target {
     standing: Mutex<Option<Standing>>,
     stream: Mutex<Option<Arc<ConfiguredStream>>>,
     has_committed: AtomicBool,
+    /// Transactions that killed processes may have left open.
+    left: Mutex<Vec<u64>>,
 }
 
 impl Target {
@@ -36,6 +38,7 @@ impl Target {
             standing: Mutex::default(),
             stream: Mutex::default(),
             has_committed: AtomicBool::default(),
+            left: Mutex::default(),
         })
     }
 
@@ -61,6 +64,14 @@ impl Target {
 
     pub(super) fn prepared_for(&self, stream: &ConfiguredStream) {
         *locked(&self.stream) = Some(Arc::new(stream.clone()));
+    }
+
+    pub(super) fn found_left(&self, transactions: Vec<u64>) {
+        *locked(&self.left) = transactions;
+    }
+
+    pub(super) fn left(&self) -> Vec<u64> {
+        locked(&self.left).clone()
     }
 
     pub(super) fn committed(&self) {
