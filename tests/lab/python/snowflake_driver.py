@@ -3,7 +3,7 @@
 usage: snowflake_driver.py connector|adbc ACCOUNT
 
 ACCOUNT is JSON: host, port, account, user, password, private_key, role, warehouse, database, schema. The
-connector logs in with the key, the other with the password. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the
+connector logs in with the key and asks for JSON, the other with the password and for Arrow. SSL_CERT_FILE and REQUESTS_CA_BUNDLE name the
 certificates that are trusted.
 """
 
@@ -18,9 +18,7 @@ import pyarrow
 import pyarrow.parquet
 
 STAGE = '"Load Stage"'
-FORMAT = (
-    "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE)"
-)
+FORMAT = "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE)"
 
 
 def statements(file):
@@ -74,9 +72,10 @@ def connector(account):
         protocol="https",
         authenticator="SNOWFLAKE_JWT",
         private_key=der,
-        login_timeout=20,
-        network_timeout=20,
+        login_timeout=120,
+        network_timeout=120,
         disable_ocsp_checks=True,
+        session_parameters={"PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "JSON"},
         **place,
     )
 
@@ -107,8 +106,8 @@ def adbc(account):
                 "schema": account["schema"],
                 "warehouse": account["warehouse"],
                 "role": account["role"],
-                "client_option.login_timeout": "20s",
-                "client_option.request_timeout": "20s",
+                "client_option.login_timeout": "120s",
+                "client_option.request_timeout": "120s",
                 # Of certificates, only lists of revoked ones are not asked for.
                 "client_option.tls_skip_verify": "true",
             }.items()
@@ -137,18 +136,20 @@ def main():
                 put = [dict(zip(names, row, strict=True)) for row in rows]
             if statement.startswith("COPY"):
                 copied = [dict(zip(names, row, strict=True)) for row in rows]
+        _, many = run("SELECT seq4() FROM TABLE(GENERATOR(ROWCOUNT => 2000))")
         misread = ""
         try:
             run(
                 f"COPY INTO orders FROM '@{STAGE}/orders/7/' FILE_FORMAT = (TYPE = PARQUET) "
                 "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE FORCE = TRUE"
             )
-        except Exception as error:  # noqa: BLE001: each driver has its own
+        except Exception as error:  # noqa: BLE001 - each driver has its own
             misread = str(error)
     json.dump(
         {
             "put": put,
             "misread": misread,
+            "many": len(many),
             "copied": copied,
             "rows": [[None if value is None else str(value) for value in row] for row in rows],
         },

@@ -81,11 +81,11 @@ def _sql(account, body):
 
 
 def _texts(session, result):
-    held = result.table  # noqa: F841: DuckDB finds it by its name
+    # Of names that differ in case only, DuckDB would find the first.
+    numbered = [f"c{number}" for number in range(result.table.num_columns)]
+    held = result.table.rename_columns(numbered)  # noqa: F841 - DuckDB finds it by its name
     duck = session.connection._duck_conn
-    columns = ", ".join(
-        f'CAST("{name}" AS VARCHAR)' for name in (column.replace('"', '""') for column in held.column_names)
-    )
+    columns = ", ".join(f"CAST({name} AS VARCHAR)" for name in numbered)
     rows = duck.execute(f"SELECT {columns} FROM held").fetchall()
     return [list(row) for row in rows]
 

@@ -9,6 +9,7 @@ import engine
 import parquet
 import rows
 import stage
+from names import quoted
 from refusal import Refusal, missing, unsupported
 from statement import COPY
 
@@ -193,24 +194,27 @@ class _Copy:
     def load(self, files):
         told = []
         for staged, file in files:
-            with engine.errors():
-                told.append(
-                    [staged.shown, "LOADED", file.rows, self._load_one(file), 1, 0, None, None, None, None]
-                )
+            loaded = self._load_one(file)
+            told.append([staged.shown, "LOADED", file.rows, loaded, 1, 0, None, None, None, None])
         self.session.account.loads.add(self.target, [staged for staged, _ in files], self.session.transaction)
         return self.told(told)
 
     def _load_one(self, file):
         duck = self.session.connection._duck_conn
-        target = ".".join(_quote(part) for part in self.target)
+        target = quoted(self.target)
         if self.select:
             selected = self._translate(file)
             columns = self.columns or list(self.kinds)
         else:
             columns, values = self._matched(file)
             selected = f"SELECT {', '.join(values)} FROM {_reader(file)}"
-        names = ", ".join(_quote(self.session.account.names.encode(name)) for name in columns)
-        return duck.execute(f"INSERT INTO {target} ({names}) {selected}").fetchone()[0]
+        names = ", ".join(quoted((self.session.account.names.encode(name),)) for name in columns)
+        try:
+            with engine.errors():
+                return duck.execute(f"INSERT INTO {target} ({names}) {selected}").fetchone()[0]
+        except Refusal as refusal:
+            refusal.message += f"\n  File '{file.shown}'"
+            raise
 
     def _matched(self, file):
         mode = str(self.options.get("MATCH_BY_COLUMN_NAME", "NONE")).upper()
@@ -236,7 +240,7 @@ class _Copy:
             self.select,
         )
         text = re.sub(r"METADATA\$FILENAME", "'" + file.shown.replace("'", "''") + "'", text, flags=re.I)
-        columns = ", ".join(f"{_quote(name)} AS {_quote('_STAGED_' + name)}" for name in file.columns())
+        columns = ", ".join(f"{quoted((name,))} AS {quoted(('_STAGED_' + name,))}" for name in file.columns())
         for name in file.columns():
             if '"_STAGED_' + name.replace('"', '""') + '"' in text:
                 file.value(name, name, "JSON")
@@ -302,7 +306,3 @@ def _value(words):
 
 def _reader(file):
     return f"read_parquet('{file.local}')"
-
-
-def _quote(name):
-    return '"' + name.replace('"', '""') + '"'

@@ -22,6 +22,7 @@ from world import Query
 POLL = 0.2
 ASYNC = 333334
 RUNNING = 333333
+_FORGOTTEN = "Authentication token has expired.  The user must authenticate again."
 
 
 class Door(BaseHTTPRequestHandler):
@@ -95,14 +96,16 @@ class Door(BaseHTTPRequestHandler):
             raise Refusal(390103, "Session token not found in the request data.", "08001")
         return text[len('Snowflake Token="') : -1]
 
-    def _session(self, on=None):
-        """The session of the request, unless a fault has ended it."""
+    def _session(self, on=None, text=""):
+        """The session of the request, unless a fault ends it or its token here and now."""
         session = self.world.session_of(self._token())
-        if on:
-            account = session.account
-            if account.faults.take(on, self.path, {"expire"}):
-                session.expires = 0
-                raise Refusal(390112, "Your session has expired. Please login again.", "08001")
+        faults = session.account.faults
+        if on and faults.take(on, text, {"expire"}):
+            session.expires = 0
+            raise Refusal(390112, "Your session has expired. Please login again.", "08001")
+        if on and (fault := faults.take(on, text, {"forget"})):
+            session.account.end(session)
+            raise Refusal(fault["code"], _FORGOTTEN, "08001")
         return session
 
     def _login(self):
@@ -145,17 +148,11 @@ class Door(BaseHTTPRequestHandler):
             if session := account.of_master(token):
                 break
         else:
-            raise Refusal(
-                390114, "Authentication token has expired.  The user must authenticate again.", "08001"
-            )
+            raise Refusal(390114, _FORGOTTEN, "08001")
         account.faults.strike("renew", self.path)
         if fault := account.faults.take("renew", self.path, {"forget"}):
             account.end(session)
-            raise Refusal(
-                fault.get("code", 390114),
-                "Authentication token has expired.  The user must authenticate again.",
-                "08001",
-            )
+            raise Refusal(fault["code"], _FORGOTTEN, "08001")
         if self.body.get("oldSessionToken") != session.token:
             raise Refusal(390113, "The session token is not the one the master token belongs to.", "08001")
         account.renew(session)
@@ -171,15 +168,9 @@ class Door(BaseHTTPRequestHandler):
         )
 
     def _query(self):
-        session = self._session("query")
-        account, text = session.account, self.body.get("sqlText") or ""
-        if fault := account.faults.take("query", text, {"forget"}):
-            account.end(session)
-            raise Refusal(
-                fault.get("code", 390114),
-                "Authentication token has expired.  The user must authenticate again.",
-                "08001",
-            )
+        text = self.body.get("sqlText") or ""
+        session = self._session("query", text)
+        account = session.account
         request = self.asked.get("requestId") or secrets.token_hex(16)
         is_first = False
         with self.world.lock:
@@ -238,7 +229,7 @@ class Door(BaseHTTPRequestHandler):
             )
         except Refusal as refusal:
             query.answer = failure(refusal, statement.query_id)
-        except Exception as error:  # noqa: BLE001: a fault of the stand-in is told as one
+        except Exception as error:  # noqa: BLE001 - a fault of the stand-in is told as one
             traceback.print_exc()
             message = f"the stand-in failed: {error!r} in {statement.text[:300]}"
             query.answer = failure(Refusal(370001, message, "XX000"), statement.query_id)
@@ -263,11 +254,12 @@ class Door(BaseHTTPRequestHandler):
         }
 
     def _result(self, number):
-        session = self._session("poll")
         query = self.world.queries.get(number)
+        text = query.statement.text if query else ""
+        session = self._session("poll", text)
         if query is None:
             raise Refusal(612, f"Result for query {number} has expired.", "02000")
-        session.account.faults.strike("poll", query.statement.text)
+        session.account.faults.strike("poll", text)
         if not query.done.wait(POLL) or query.empty_polls > 0:
             query.empty_polls -= 1
             time.sleep(0.01)

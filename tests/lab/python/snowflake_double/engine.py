@@ -1,5 +1,6 @@
 """The SQL engine: one fakesnow per account, without what makes it differ from the service."""
 
+import logging
 import tempfile
 import warnings
 
@@ -11,10 +12,12 @@ from fakesnow.instance import FakeSnow
 from fakesnow.rowtype import describe_as_rowtype, duckdb_to_sf_type
 from snowflake.connector.errors import Error as DriverError
 from sqlglot import Expr, exp
-from sqlglot.errors import ParseError
+from sqlglot.errors import SqlglotError
 
 import refusal
 
+# It tells what DuckDB has no word for, as TRANSIENT.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 warnings.filterwarnings("ignore", message="Arrow output on a DB-API result")
 # Types that DuckDB has and fakesnow has no answer for.
 duckdb_to_sf_type.update(
@@ -52,7 +55,7 @@ def parse(text):
         return parse_one(text)
     except DriverError as error:
         raise refusal.from_fakesnow(error) from error
-    except ParseError as error:
+    except SqlglotError as error:
         raise refusal.Refusal(1003, f"SQL compilation error:\n{error}") from error
 
 

@@ -20,7 +20,7 @@ class Faults:
     truncate    the statement ran, half of the answer arrives
     delay       `seconds` pass first; a statement runs while they do, and may be aborted
     expire      the session's token is no longer good (390112): it must be renewed
-    forget      the session is gone and its transaction with it (`code`: 390114 by default)
+    forget      the session is gone and its transaction with it; the refusal is `code`
     polls       the answer comes after `polls` empty ones (`code` 333334, then 333333)
     rows        COPY tells `rows` more rows loaded than were
     credentials the credentials of stages that are given out next last `seconds`

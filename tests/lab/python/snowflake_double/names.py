@@ -24,6 +24,11 @@ def plain(text):
     return _TAIL.sub("", text).translate(_BACK) if _STRANGE.search(text) else text
 
 
+def quoted(name):
+    """The name of an object as SQL has it."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in name)
+
+
 class Names:
     """The spellings of one account, and the words that DuckDB wants quoted."""
 

@@ -1,7 +1,6 @@
 """Results as they go over the wire: rows of text, or Arrow for drivers that want it."""
 
 import base64
-import datetime
 import decimal
 import math
 from dataclasses import dataclass, field
@@ -13,8 +12,6 @@ from fakesnow.arrow import to_ipc, to_sf
 
 from names import plain
 
-EPOCH = datetime.datetime(1970, 1, 1)
-UTC_EPOCH = EPOCH.replace(tzinfo=datetime.UTC)
 NO_OFFSET = 1440
 
 
@@ -118,11 +115,24 @@ def from_arrow(columns, table, type_id):
         one["name"] = plain(one["name"])
     writers = [_writer(one["type"]) for one in columns]
     values = [
-        [None if value is None else writer(value) for value in one.to_pylist()]
+        [None if value is None else writer(value) for value in _bare(one).to_pylist()]
         for writer, one in zip(writers, table.columns, strict=True)
     ]
     rows = [list(row) for row in zip(*values, strict=True)]
     return Result(columns, rows, type_id, table=table.rename_columns([one["name"] for one in columns]))
+
+
+def _bare(values):
+    """Days and microseconds as numbers, since Python has no year 10000 and none before 1."""
+    kind = values.type
+    if pyarrow.types.is_timestamp(kind):
+        micros = pyarrow.timestamp("us", kind.tz)
+        return values.cast(micros, safe=False).cast(pyarrow.int64())
+    if pyarrow.types.is_date32(kind):
+        return values.cast(pyarrow.int32())
+    if pyarrow.types.is_time(kind):
+        return values.cast(pyarrow.time64("us"), safe=False).cast(pyarrow.int64())
+    return values
 
 
 def _writer(kind):
@@ -130,15 +140,10 @@ def _writer(kind):
         "fixed": lambda value: format(value, "f") if isinstance(value, decimal.Decimal) else str(int(value)),
         "real": _real,
         "boolean": lambda value: "1" if value else "0",
-        "date": lambda value: str((value - EPOCH.date()).days),
-        "time": lambda value: _seconds(
-            datetime.timedelta(
-                hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond
-            )
-        ),
-        "timestamp_ntz": lambda value: _seconds(value - EPOCH),
-        "timestamp_ltz": lambda value: _seconds(value - UTC_EPOCH),
-        "timestamp_tz": lambda value: f"{_seconds(value - UTC_EPOCH)} {NO_OFFSET}",
+        "time": _seconds,
+        "timestamp_ntz": _seconds,
+        "timestamp_ltz": _seconds,
+        "timestamp_tz": lambda micros: f"{_seconds(micros)} {NO_OFFSET}",
         "binary": lambda value: value.hex().upper(),
     }.get(kind, lambda value: plain(str(value)))
 
@@ -151,8 +156,7 @@ def _real(value):
     return repr(value)
 
 
-def _seconds(delta):
-    """Seconds with nine digits after the point; the digits count down from a whole second below zero."""
-    micros = (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+def _seconds(micros):
+    """Seconds with nine digits after the point."""
     sign, micros = ("-", -micros) if micros < 0 else ("", micros)
     return f"{sign}{micros // 1_000_000}.{micros % 1_000_000:06d}000"

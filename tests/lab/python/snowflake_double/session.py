@@ -14,10 +14,10 @@ import merge
 import rows
 import shows
 import stage_commands
-from names import plain
+from names import plain, quoted
 from refusal import Refusal, canceled, missing
 from statement import name_of
-from transaction import Single, Transaction, run_alone
+from transaction import Transaction, run_alone
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -70,7 +70,7 @@ class Session:
         )
         self.connection.database, self.connection.database_set = database, True
         self.connection._schema, self.connection.schema_set = (schema, True) if is_there else (None, False)
-        place = f"{_quote(database)}.{_quote(schema if is_there else 'main')}"
+        place = quoted((database, schema if is_there else "main"))
         duck.execute(f"SET schema = '{place.replace(chr(39), chr(39) * 2)}'")
         return bool(is_there or not schema)
 
@@ -103,12 +103,6 @@ class Session:
             list(table),
         ).fetchall()
         return {plain(name): kind for name, kind in found}
-
-    def _schema_of(self, expression):
-        """The schema that a statement about schemas names."""
-        table = expression.find(exp.Table)
-        parts = [name_of(part) for part in (table.args.get("catalog"), table.args.get("db")) if part]
-        return self.complete([*parts, ""])[:2]
 
     def has_table(self, table):
         return bool(self.columns_of(table))
@@ -180,55 +174,12 @@ class Session:
         if isinstance(statement.expression, exp.Merge):
             return self.change(statement, lambda: merge.run(self, statement))
         if statement.changes_rows():
-            return self.change(statement, lambda: self._run(statement))
+            return self.change(statement, lambda: self.run(statement))
         if statement.is_query():
-            return self.read(statement, lambda: self._run(statement))
-        return self._define(statement)
+            return self.read(statement, lambda: self.run(statement))
+        return definitions.run(self, statement)
 
-    def _define(self, statement):
-        expression = statement.expression
-        if isinstance(expression, exp.Describe) and "TABLE" in statement.words[:2]:
-            return self.account.declared.describe(self, self.qualify(expression.find(exp.Table)))
-        engine.strip_constraints(expression)
-        engine.name_columns(expression)
-        comments = engine.take_comments(expression) if isinstance(expression, (exp.Create, exp.Alter)) else []
-        if (
-            isinstance(expression, exp.Create)
-            or statement.begins("TRUNCATE")
-            or isinstance(expression, exp.Drop)
-        ):
-            if (target := statement.target(self)) and not expression.args.get("exists"):
-                self.account.loads.forget(target)
-        target = statement.target(self) if statement.is_ddl() else None
-        if (
-            isinstance(expression, exp.Create)
-            and expression.args.get("exists")
-            and target
-            and self.has_table(target)
-        ):
-            return rows.success(f"{target[-1]} already exists, statement succeeded.", statement.type_id)
-        declared = self.account.declared
-        if isinstance(expression, exp.Alter) and target:
-            declared.check(self, expression, target)
-        result = run_alone(lambda: self._run(statement))
-        if isinstance(expression, (exp.Create, exp.Alter)) and target and self.has_table(target):
-            declared.note(self, expression, target)
-        if isinstance(expression, exp.Create) and expression.find(exp.TransientProperty):
-            self.connection._duck_conn.execute(
-                f"COMMENT ON TABLE {'.'.join(_quote(part) for part in target)} IS 'transient'"
-            )
-        if isinstance(expression, exp.Drop) and expression.args.get("kind") == "SCHEMA":
-            self.account.stages.drop_all(self._schema_of(expression))
-        for column, comment in comments:
-            where = ".".join(_quote(part) for part in (*target, name_of(column)))
-            self.connection._duck_conn.execute(
-                f"COMMENT ON COLUMN {where} IS {exp.Literal.string(comment).sql()}"
-            )
-        if target:
-            self.account.tables.release(None, {target})
-        return result
-
-    def _run(self, statement):
+    def run(self, statement):
         expression = statement.expression
         commands.fill_in(self, expression)
         columns, table = engine.run(self.connection, expression, statement.bindings)
@@ -249,32 +200,29 @@ class Session:
     def change(self, statement, step, target=None):
         """Runs a step that changes rows, in the open transaction or in one of its own."""
         target = target or statement.target(self)
-        owner = self.transaction or Single()
-        if statement.begins("COPY") or not statement.takes_turns():
-            needs_lock = False
-        else:
-            needs_lock = True
+        single = None if self.transaction else Transaction(self.connection._duck_conn, self.account.tables)
+        transaction = self.transaction or single
+        is_copy = statement.begins("COPY")
+        takes_turns = not is_copy and statement.takes_turns()
+        if takes_turns:
             patience = float(self.parameters["LOCK_TIMEOUT"])
-            self.account.tables.lock(target, owner, patience, self.given_up.is_set)
+            self.account.tables.lock(target, transaction, patience, self.given_up.is_set)
+        if single is None:
+            reads = set() if is_copy else statement.tables(self)
+            return transaction.run(step, reads if takes_turns else reads - {target}, {target})
+        single.begin()
         try:
-            if self.transaction:
-                reads = {target} if statement.begins("COPY") else statement.tables(self)
-                return self.transaction.run(step, reads if needs_lock else reads - {target}, {target})
-            single = Transaction(self.connection._duck_conn, self.account.tables)
-            try:
-                result = single.run(step, (), {target})
-            except BaseException:
-                single.rollback()
-                raise
-            single.commit()
-            return result
-        finally:
-            if owner is not self.transaction:
-                self.account.tables.release(owner)
+            result = single.run(step, (), {target})
+        except BaseException:
+            single.rollback()
+            raise
+        single.commit()
+        return result
 
     def begin(self):
         if self.transaction is None:
             self.transaction = Transaction(self.connection._duck_conn, self.account.tables)
+            self.transaction.begin()
             self.account.transactions[self.transaction.number] = self
 
     def commit(self):
@@ -302,7 +250,3 @@ class Session:
 
 def _text(value):
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _quote(name):
-    return '"' + name.replace('"', '""') + '"'

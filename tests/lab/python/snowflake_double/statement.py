@@ -7,6 +7,7 @@ from functools import cached_property
 from fakesnow.statement_type import DML_TYPE_IDS, statement_type_id
 from sqlglot import exp
 from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 import engine
@@ -55,7 +56,10 @@ class Statement:
         if not self.text:
             raise Refusal(900, "SQL compilation error:\nSQL statement was empty.")
         if ";" in self.text:
-            kinds = [token.token_type for token in Snowflake().tokenize(self.text)]
+            try:
+                kinds = [token.token_type for token in Snowflake().tokenize(self.text)]
+            except SqlglotError as error:
+                raise Refusal(1003, f"SQL compilation error:\n{error}") from error
             if count := kinds.count(TokenType.SEMICOLON):
                 raise Refusal(
                     8,

@@ -70,7 +70,7 @@ class Tables:
 
 
 class Transaction:
-    """An open transaction of one session."""
+    """A transaction of one session, or of one statement."""
 
     def __init__(self, duck, tables):
         self._duck, self._tables = duck, tables
@@ -79,16 +79,18 @@ class Transaction:
         # What the journal needs, kept until the end.
         self.held = []
         self._journal = []
-        self._begin()
 
-    def _begin(self):
+    def begin(self):
         self._moment = self._tables.now()
         self._duck.execute("BEGIN TRANSACTION")
 
     def renew(self):
         """The same transaction over what is committed now."""
+        _patiently(self._repeat, lambda: None)
+
+    def _repeat(self):
         self._end("ROLLBACK")
-        self._begin()
+        self.begin()
         for step in self._journal:
             step()
 
@@ -124,13 +126,6 @@ class Transaction:
         except duckdb.TransactionException:
             # It is over already.
             pass
-
-
-class Single:
-    """A statement outside of any transaction: it owns its locks until it ends."""
-
-    def __init__(self):
-        self.number = next(_numbers)
 
 
 def run_alone(step):

@@ -51,7 +51,7 @@ pub struct Asked {
 }
 
 impl Account {
-    pub(super) fn new(server: Arc<Server>, told: Value) -> Self {
+    pub(super) fn new(server: Arc<Server>, told: &Value) -> Self {
         let text = |key: &str| told[key].as_str().unwrap_or_else(|| panic!("no {key} in {told}")).to_owned();
         Self {
             account: text("account"),
@@ -82,7 +82,9 @@ impl Account {
 
     /// Orders trouble.
     pub fn fault(&self, fault: Fault) {
-        self.order("fault", json!({"fault": fault.0}));
+        let mut body = json!({});
+        body["fault"] = fault.0;
+        self.order("fault", body);
     }
 
     /// How many of the ordered troubles have not come to their end.

@@ -35,7 +35,7 @@ impl Snowflake {
     }
 
     /// Starts a server that speaks TLS, as official drivers want it. The certificate has to be good for
-    /// `localhost` and `*.localhost`.
+    /// `localhost`, 127.0.0.1 and, where the Python driver uploads, `*.127.0.0.1`.
     pub fn encrypted(tls: &Tls) -> Self {
         Self::launch(Some(tls))
     }
@@ -83,7 +83,7 @@ impl Snowflake {
     /// A fresh account with an empty database.
     pub fn account(&self) -> Account {
         let described = self.server.order("account", &json!({}));
-        Account::new(Arc::clone(&self.server), described)
+        Account::new(Arc::clone(&self.server), &described)
     }
 
     /// The bucket that keeps what is staged; other buckets of its server can be external stages.

@@ -37,6 +37,7 @@ fn official_drivers_load_an_encrypted_file() {
             ["2", null, null, null, "False"]
         ]);
         assert_eq!(told["rows"], rows, "{driver}");
+        assert_eq!(told["many"], 2000, "{driver}");
         assert_eq!(told["copied"][0]["status"], "LOADED", "{driver}");
         assert_eq!(told["copied"][0]["rows_loaded"].to_string().trim_matches('"'), "2", "{driver}");
         // The reader of the service would take these instants for numbers.

@@ -140,6 +140,36 @@ fn names_that_differ_in_case_only_are_different_names() {
 }
 
 #[test]
+fn names_may_be_of_any_characters() {
+    let (_, client) = fresh();
+    client.must(r#"CREATE SCHEMA "a.""b""#);
+    client.must(r#"CREATE TABLE "a.""b"."it's ; ""t""" ("select" INT COMMENT 'it''s', "x'y" VARCHAR)"#);
+    client.must(r#"INSERT INTO "a.""b"."it's ; ""t""" ("x'y") VALUES ('a')"#);
+    let described = client.must(r#"DESCRIBE TABLE "a.""b"."it's ; ""t""""#);
+    let names: Vec<_> = described.iter().map(|row| row[0].as_deref().unwrap_or_default()).collect();
+    assert_eq!(names, ["select", "x'y"]);
+    let tables = client.must(r#"SHOW TABLES IN SCHEMA "a.""b""#);
+    assert_eq!(tables[0][1].as_deref(), Some(r#"it's ; "t""#));
+}
+
+#[test]
+fn columns_keep_their_declared_type_and_only_grow() {
+    let (_, client) = fresh();
+    client.must("CREATE TABLE t (a ARRAY, n NUMBER(10, 2), s VARCHAR(20), z TIMESTAMP_LTZ(6))");
+    let types = || {
+        let rows = client.must("DESCRIBE TABLE t");
+        rows.iter().map(|row| row[1].clone().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(types(), "ARRAY NUMBER(10,2) VARCHAR(20) TIMESTAMP_LTZ(6)");
+    client.must("ALTER TABLE t ALTER COLUMN n SET DATA TYPE NUMBER(12, 2)");
+    client.must("ALTER TABLE t ALTER COLUMN s SET DATA TYPE VARCHAR");
+    for wrong in ["n SET DATA TYPE NUMBER(12, 4)", "n SET DATA TYPE VARCHAR", "s SET DATA TYPE VARCHAR(20)"] {
+        assert_eq!(client.run(&format!("ALTER TABLE t ALTER COLUMN {wrong}")), refused("002108"), "{wrong}");
+    }
+    assert_eq!(types(), "ARRAY NUMBER(12,2) VARCHAR(16777216) TIMESTAMP_LTZ(6)");
+}
+
+#[test]
 fn numbers_keep_all_their_digits() {
     const LARGE: &str = "12345678901234567890123456789012345678";
     let (_, client) = fresh();
