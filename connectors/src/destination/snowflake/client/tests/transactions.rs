@@ -32,9 +32,9 @@ fn on(
 #[test]
 fn every_future_can_be_sent() {
     fn sent<T: Send>(_: impl Fn(&'static Session, &'static Statement) -> T) {}
-    sent(|session, statement| session.run(statement));
+    sent(Session::run);
     sent(|session, _| session.upload_target("PUT"));
-    sent(|session, _| session.close());
+    sent(|session: &Session, _| session.close());
     sent(|session, statement| async move {
         let mut transaction = session.transaction().await?;
         transaction.run(statement).await?;
