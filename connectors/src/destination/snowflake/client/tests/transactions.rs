@@ -34,7 +34,7 @@ fn every_future_can_be_sent() {
     fn sent<T: Send>(_: impl Fn(&'static Session, &'static Statement) -> T) {}
     sent(Session::run);
     sent(|session, _| session.upload_target("PUT"));
-    sent(|session: &Session, _| session.close());
+    sent(|session, _| session.close());
     sent(|session, statement| async move {
         let mut transaction = session.transaction().await?;
         transaction.run(statement).await?;
