@@ -13,6 +13,7 @@ use serde::Deserialize;
 /// `access_token`, `oauth_token`, `password`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "the setting is called as Snowflake calls the thing")]
 pub(in super::super) struct Account {
     /// The account: `myorg-myaccount`, or the older `xy12345.eu-central-1` (locator, region, cloud). With
     /// `.privatelink` at its end where the account is reached by a private link.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use backon::Retryable;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
-use protocol::{Error, ErrorKind, Result, Secret};
+use protocol::{Error, ErrorKind, Period, Result, Secret};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, Proxy, Response, StatusCode, redirect};
 use url::Url;
@@ -73,8 +73,8 @@ struct Attempt {
 
 impl Http {
     pub(super) fn new(account: &Account, base: Url, pace: Pace) -> Result<Self> {
-        let connect = account.connect_timeout.map_or(Duration::from_secs(15), |p| p.duration());
-        let request = account.request_timeout.map_or(Duration::from_secs(300), |p| p.duration());
+        let connect = account.connect_timeout.map_or(Duration::from_secs(15), Period::duration);
+        let request = account.request_timeout.map_or(Duration::from_mins(5), Period::duration);
         let mut client = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(redirect::Policy::none())
@@ -98,7 +98,9 @@ impl Http {
             client = client.tls_certs_merge(certificates);
         }
         let client = client.build().map_err(|error| {
-            Error::config("the HTTP client can't be made").with_source(error.without_url())
+            Error::config("the HTTP client can't be made")
+                .hint("install ca-certificates, or name the authority to trust in `ca_file`")
+                .with_source(error.without_url())
         })?;
         Ok(Self { client, base, pace, through_proxy: account.proxy.is_some() })
     }
@@ -236,18 +238,8 @@ impl Http {
         let server = self.base.host_str().unwrap_or_default().to_owned();
         let error = match failure.cause {
             Cause::Ours(error) => return error,
-            Cause::Transport(error) => match untrusted(&error) {
-                Some(cause) => Error::config(format!("can't {what}: the server's certificate is not trusted"))
-                    .hint("name the file of the authority that signed it in `ca_file`; a proxy that looks into connections has one of its own")
-                    .with_source(cause),
-                None => {
-                    let silent = if error.is_timeout() { "the server does not answer" } else { "the server can't be reached" };
-                    let told = Error::transient(format!("can't {what}: {silent}"));
-                    let told = if error.is_connect() { told.hint(self.reachability()) } else { told };
-                    told.with_source(error.without_url())
-                }
-            },
-            Cause::Status(status) => self.status(what, status, failure.retry_after),
+            Cause::Transport(error) => self.unreached(what, error),
+            Cause::Status(status) => Self::unwelcome(what, status, failure.retry_after),
             Cause::Unreadable(cause) => {
                 Error::transient(format!("can't {what}: the answer is not one of Snowflake's")).with_source(
                     // Its text may show a piece of the answer.
@@ -261,7 +253,23 @@ impl Http {
         error.context("server", server)
     }
 
-    fn status(&self, what: &str, status: StatusCode, retry_after: Option<Duration>) -> Error {
+    fn unreached(&self, what: &str, error: reqwest::Error) -> Error {
+        if let Some(cause) = untrusted(&error) {
+            return Error::config(format!("can't {what}: the server's certificate is not trusted"))
+                .hint(
+                    "name the file of the authority that signed it in `ca_file`; a proxy that looks into \
+                     connections has one of its own",
+                )
+                .with_source(cause);
+        }
+        let silent =
+            if error.is_timeout() { "the server does not answer" } else { "the server can't be reached" };
+        let told = Error::transient(format!("can't {what}: {silent}"));
+        let told = if error.is_connect() { told.hint(self.reachability()) } else { told };
+        told.with_source(error.without_url())
+    }
+
+    fn unwelcome(what: &str, status: StatusCode, retry_after: Option<Duration>) -> Error {
         let said = format!("can't {what}: the server answers HTTP {}", status.as_u16());
         match status.as_u16() {
             429 => Error::new(ErrorKind::RateLimited { retry_after }, said),

@@ -60,7 +60,7 @@ impl Iterator for Delays {
     fn next(&mut self) -> Option<Duration> {
         self.left = self.left.checked_sub(1)?;
         let most = (self.last * 3).min(self.longest).max(self.first);
-        self.last = self.first + (most - self.first).mul_f64(fastrand::f64());
+        self.last = self.first + most.saturating_sub(self.first).mul_f64(fastrand::f64());
         Some(self.last)
     }
 }

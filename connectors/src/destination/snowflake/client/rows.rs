@@ -55,11 +55,14 @@ struct Chunk {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(default)]
 struct Stats {
-    num_rows_inserted: u64,
-    num_rows_updated: u64,
-    num_rows_deleted: u64,
+    #[serde(rename = "numRowsInserted")]
+    inserted: u64,
+    #[serde(rename = "numRowsUpdated")]
+    updated: u64,
+    #[serde(rename = "numRowsDeleted")]
+    deleted: u64,
 }
 
 impl ResultData {
@@ -191,11 +194,7 @@ fn changed(
         && !counted
     {
         counted = true;
-        changed = Changed {
-            inserted: stats.num_rows_inserted,
-            updated: stats.num_rows_updated,
-            deleted: stats.num_rows_deleted,
-        };
+        changed = Changed { inserted: stats.inserted, updated: stats.updated, deleted: stats.deleted };
     }
     let affected = changed.inserted + changed.updated + changed.deleted;
     (counted.then_some(affected), changed)
@@ -231,7 +230,7 @@ mod tests {
     #[test]
     fn other_statements_count_nothing_but_what_their_statistics_say() {
         assert_eq!(counted(&["status"], &["Statement executed successfully."], None).0, None);
-        let stats = Stats { num_rows_inserted: 7, ..Stats::default() };
+        let stats = Stats { inserted: 7, ..Stats::default() };
         assert_eq!(counted(&["file", "status"], &["a", "LOADED"], Some(&stats)).0, Some(7));
     }
 }

@@ -47,8 +47,8 @@ impl Transaction {
         let turn = Arc::clone(&session.turn).lock_owned().await;
         // From here on a drop rolls back: BEGIN may have been done.
         let mut begun = Self { session, turn: Some(turn), login: 0, state: State::Open };
-        let begin = Statement::new("BEGIN");
-        match begun.session.execute(&begin, None).await {
+        let statement = Statement::new("BEGIN");
+        match begun.session.execute(&statement, None).await {
             Ok(done) => {
                 begun.login = done.login;
                 Ok(begun)

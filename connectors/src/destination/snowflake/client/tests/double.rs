@@ -25,6 +25,7 @@ fn account(lab: &Lab) -> Account {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "settings may be left out")]
 fn secret(value: &str) -> Option<Secret> {
     Some(Secret::new(value))
 }

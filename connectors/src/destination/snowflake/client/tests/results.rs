@@ -19,13 +19,16 @@ fn packed(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// What is said to who asks for a part for the n-th time.
+type Part = fn(&str, usize) -> Option<Say>;
+
 /// A server whose answer has two parts elsewhere: on itself.
-async fn in_parts(headers: serde_json::Value, part: fn(&str, usize) -> Option<Say>) -> Server {
+async fn in_parts(headers: serde_json::Value, say: Part) -> Server {
     let port = std::sync::Arc::new(std::sync::OnceLock::new());
     let known = std::sync::Arc::clone(&port);
     let server = Server::start(move |seen, before| {
         if seen.path != QUERY {
-            return part(&seen.path, before);
+            return say(&seen.path, before);
         }
         let base = format!("http://127.0.0.1:{}", known.get().unwrap());
         let mut data = json!({
@@ -82,7 +85,7 @@ async fn without_headers_the_key_of_the_parts_is_shown() {
 
 #[tokio::test]
 async fn parts_that_are_not_whole_are_no_answer() {
-    let cases: [(fn(&str, usize) -> Option<Say>, &str); 3] = [
+    let cases: [(Part, &str); 3] = [
         (
             |path, _| path.starts_with("/parts").then(|| Say::Bytes(packed(r#"["2","y"]"#))),
             "a part of the answer has 1 rows of 2",

@@ -57,6 +57,7 @@ pub(super) enum Say {
 }
 
 impl Say {
+    #[expect(clippy::needless_pass_by_value, reason = "it is made for this call")]
     pub(super) fn data(data: Value) -> Self {
         Self::Json(json!({ "data": data, "code": null, "message": null, "success": true }))
     }
@@ -179,7 +180,7 @@ async fn serve(
         };
         let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         head.push_str("\r\n");
         if stream.write_all(head.as_bytes()).await.is_err() || stream.write_all(&body).await.is_err() {

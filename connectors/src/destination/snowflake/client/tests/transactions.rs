@@ -32,7 +32,7 @@ fn on(
 #[test]
 fn every_future_can_be_sent() {
     fn sent<T: Send>(_: impl Fn(&'static Session, &'static Statement) -> T) {}
-    sent(|session, statement| session.run(statement));
+    sent(Session::run);
     sent(|session, _| session.upload_target("PUT"));
     sent(|session, _| session.close());
     sent(|session, statement| async move {

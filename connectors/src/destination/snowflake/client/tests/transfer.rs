@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::super::{Credentials, Direction, EncryptionMaterial, Store, UploadTarget};
 use super::server::{QUERY, Say, Server};
 
-fn read(data: Value) -> UploadTarget {
+fn read(data: &Value) -> UploadTarget {
     UploadTarget::read(&data.to_string()).unwrap()
 }
 
@@ -51,7 +51,7 @@ async fn a_put_is_asked_and_answered_like_any_statement() {
 
 #[test]
 fn every_store_is_read() {
-    let azure = read(json!({
+    let azure = read(&json!({
         "command": "UPLOAD",
         "stageInfo": { "locationType": "AZURE", "location": "container/", "storageAccount": "acc",
             "endPoint": "blob.core.windows.net", "creds": { "AZURE_SAS_TOKEN": "?sas" } },
@@ -60,7 +60,7 @@ fn every_store_is_read() {
     assert_eq!(azure.place.credentials, Credentials::Azure(Secret::new("?sas")));
     assert_eq!(azure.encryption, None);
 
-    let gcs = read(json!({
+    let gcs = read(&json!({
         "command": "UPLOAD", "encryptionMaterial": null,
         "stageInfo": { "locationType": "GCS", "location": "bucket/a/b/", "useVirtualUrl": true,
             "useRegionalUrl": true, "creds": { "GCS_ACCESS_TOKEN": "token" } },
@@ -69,7 +69,7 @@ fn every_store_is_read() {
     assert!(gcs.place.virtual_url && gcs.place.regional_url);
     assert_eq!(gcs.place.credentials, Credentials::Gcs(Secret::new("token")));
 
-    let presigned = read(json!({
+    let presigned = read(&json!({
         "command": "UPLOAD",
         "encryptionMaterial": { "queryStageMasterKey": null, "queryId": null, "smkId": null },
         "stageInfo": { "locationType": "GCS", "location": "bucket", "creds": {}, "isClientSideEncrypted": false,
@@ -79,14 +79,14 @@ fn every_store_is_read() {
     assert!(presigned.place.presigned_url.is_some() && !presigned.place.client_side_encrypted);
     assert_eq!(presigned.encryption, None, "a stage that encrypts by itself has no key");
 
-    let old = read(json!({
+    let old = read(&json!({
         "command": "UPLOAD",
         "stageInfo": { "locationType": "S3", "location": "b/p", "creds": { "AWS_ID": "id", "AWS_KEY": "key" } },
     }));
     let aws = Credentials::Aws { key_id: "id".to_owned(), secret: Secret::new("key"), token: None };
     assert_eq!(old.place.credentials, aws);
 
-    let local = read(json!({
+    let local = read(&json!({
         "command": "UPLOAD", "stageInfo": { "locationType": "LOCAL_FS", "location": "/tmp/stage" },
     }));
     assert_eq!((local.place.store, local.place.prefix.as_str()), (Store::Local, "/tmp/stage/"));
@@ -94,7 +94,7 @@ fn every_store_is_read() {
 
 #[test]
 fn a_get_names_its_files_with_a_key_each() {
-    let target = read(json!({
+    let target = read(&json!({
         "command": "DOWNLOAD",
         "src_locations": ["a/1", "a/2"],
         "presignedUrls": ["https://one", null],

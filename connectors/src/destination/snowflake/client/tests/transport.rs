@@ -48,7 +48,7 @@ fn encrypted(folder: &tempfile::TempDir) -> (u16, PathBuf) {
         for stream in listener.incoming().flatten() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, stream);
-            let mut buffer = [0; 64 * 1024];
+            let mut buffer = vec![0; 64 * 1024];
             // One read is one request: they are short.
             while matches!(stream.read(&mut buffer), Ok(1..)) {
                 let body = r#"{"data":{"token":"t"},"success":true}"#;
