@@ -159,7 +159,7 @@ impl ExternalWriter {
         let part = self.part.split().freeze();
         if self.upload.is_none() {
             let location = self.stage.location(&self.key())?;
-            let begun = Upload::begin(self.stage.store.as_ref(), &location, Self::attributes()).await?;
+            let begun = Upload::begin(&self.stage.store, &location, Self::attributes()).await?;
             self.upload = Some(begun);
         }
         if let Some(upload) = &mut self.upload {
@@ -179,7 +179,7 @@ impl ExternalWriter {
         }
         let location = self.stage.location(&self.key())?;
         let body = Spooled::from(self.part.split().freeze());
-        upload::put(self.stage.store.as_ref(), &location, Self::attributes(), &body).await
+        upload::put(&self.stage.store, &location, Self::attributes(), &body).await
     }
 }
 

@@ -75,7 +75,7 @@ impl Remote {
                     .map(|(name, value)| (Attribute::Metadata(name.into()), value))
                     .chain([(Attribute::ContentType, "application/octet-stream".to_owned())])
                     .collect::<Attributes>();
-                match upload::put(store.as_ref(), &self.location(key)?, attributes, body).await {
+                match upload::put(store, &self.location(key)?, attributes, body).await {
                     Ok(()) => Ok(()),
                     Err(Failure::Own(error)) => Err(error),
                     Err(Failure::Store(error)) => Err(self.refused("can't upload", key, &error)),

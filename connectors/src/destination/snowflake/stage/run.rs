@@ -27,10 +27,10 @@ const DIGEST_BYTES: usize = 8;
 /// stores; names that have it are told apart by a digest.
 pub(in super::super) fn target_folder(target: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let name: String = target.chars().take(LONGEST_NAME).map(|c| if is_plain(c) { c } else { '-' }).collect();
-    if name == target && !name.is_empty() {
-        return name;
+    if !target.is_empty() && target.len() <= LONGEST_NAME && target.chars().all(is_plain) {
+        return target.to_owned();
     }
+    let name: String = target.chars().take(LONGEST_NAME).map(|c| if is_plain(c) { c } else { '-' }).collect();
     let digest = digest(&SHA256, target.as_bytes());
     digest.as_ref()[..DIGEST_BYTES].iter().fold(name + "-", |mut name, byte| {
         // Writing to a text does not fail.

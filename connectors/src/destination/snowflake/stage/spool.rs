@@ -133,8 +133,9 @@ impl Spooled {
             }
             Place::File(file, directory) => {
                 let (file, directory) = (file.clone(), directory.clone());
+                // Not in the other thread: allocators keep something for each thread that asks.
+                let mut part = vec![0; length];
                 let read = tokio::task::spawn_blocking(move || {
-                    let mut part = vec![0; length];
                     file.read_exact_at(&mut part, offset)
                         .map_err(|error| error::file("can't read a file in", &directory, error))?;
                     Ok(Bytes::from(part))

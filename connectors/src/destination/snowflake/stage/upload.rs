@@ -1,5 +1,7 @@
 //! One object that is uploaded, in parts where it is large.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{
@@ -40,7 +42,7 @@ impl From<object_store::Error> for Failure {
 
 /// Puts a whole file, whether or not there is one.
 pub(super) async fn put(
-    store: &dyn ObjectStore,
+    store: &Arc<dyn ObjectStore>,
     location: &Path,
     attributes: Attributes,
     body: &Spooled,
@@ -82,13 +84,18 @@ pub(super) struct Upload {
 
 impl Upload {
     pub(super) async fn begin(
-        store: &dyn ObjectStore,
+        store: &Arc<dyn ObjectStore>,
         location: &Path,
         attributes: Attributes,
     ) -> object_store::Result<Self> {
         let options = PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
-        let upload = store.put_multipart_opts(location, options).await?;
-        Ok(Self { upload: Some(upload), sending: JoinSet::new() })
+        let (store, location) = (Arc::clone(store), location.clone());
+        // A task of its own: where nobody waits for the answer any more, there is an upload to abort.
+        let begun = tokio::spawn(async move {
+            let upload = store.put_multipart_opts(&location, options).await?;
+            Ok(Self { upload: Some(upload), sending: JoinSet::new() })
+        });
+        begun.await.map_err(|source| object_store::Error::JoinError { source })?
     }
 
     fn upload(&mut self) -> &mut Box<dyn MultipartUpload> {
