@@ -62,11 +62,10 @@ impl Kind {
             {
                 Self::Decimal(*digits, *scale)
             }
-            (Decimal128(..) | Decimal256(..), _) => Self::Text,
             (Float32 | Float64, _) => Self::Float,
             (Boolean, _) => Self::Boolean,
             (Utf8, Some("arrow.json")) if json == JsonAs::Variant => Self::Json,
-            (Utf8, _) => Self::Text,
+            (Utf8 | Decimal128(..) | Decimal256(..), _) => Self::Text,
             (FixedSizeBinary(16), Some("arrow.uuid")) => Self::Uuid,
             (Binary, _) => Self::Binary,
             (Date32, _) => Self::Date,

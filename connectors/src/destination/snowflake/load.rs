@@ -188,7 +188,7 @@ impl Load {
         let files: Vec<StagedFile> = commit.files.iter().filter(|file| file.rows > 0).cloned().collect();
         let plan = Plan { shape, target, before, commit, place, own, columns, files };
         match commit.write_mode {
-            WriteMode::Append => plan.append(),
+            WriteMode::Append => Ok(plan.append()),
             WriteMode::Merge => plan.merge(),
             WriteMode::Overwrite => plan.overwrite(),
         }
@@ -244,14 +244,14 @@ impl Plan<'_> {
         (table.clone(), columns.collect())
     }
 
-    fn append(self) -> Result<Load> {
+    fn append(self) -> Load {
         let mut load = Load::default();
         if let Some(held) = self.before.pending(self.commit.sync) {
             let sql = load::insert(&self.target.table, &held.table, &self.written());
             load.steps.push(Step { what: "insert", sql, rows: Some(held.totals.rows) });
         }
         if self.files.is_empty() {
-            return Ok(self.ended(load));
+            return self.ended(load);
         }
         if self.shape.is_direct(&self.columns) {
             let matching = match self.shape.config.names {
@@ -259,7 +259,7 @@ impl Plan<'_> {
                 Spelling::Source => Match::Exact,
             };
             load.copies = self.copies(&self.target.table, matching);
-            return Ok(self.ended(load));
+            return self.ended(load);
         }
         let table = self.own_table();
         load.copies = self.copies(&table, Match::Exact);
@@ -267,7 +267,7 @@ impl Plan<'_> {
         load.steps.push(Step { what: "insert", sql, rows: Some(self.rows()) });
         load.staging = Some(self.staging(&table));
         load.worn.push(table);
-        Ok(self.ended(load))
+        self.ended(load)
     }
 
     fn merge(self) -> Result<Load> {
@@ -327,10 +327,11 @@ impl Plan<'_> {
     /// What an overwrite has waiting that this commit ends or gives up is needed no more.
     fn ended(&self, mut load: Load) -> Load {
         let waiting = self.before.record.as_ref().and_then(|record| record.pending.as_ref());
-        if let Some(pending) = waiting {
-            if load.waiting.as_ref() != Some(&pending.table) && !load.worn.contains(&pending.table) {
-                load.worn.push(pending.table.clone());
-            }
+        if let Some(pending) = waiting
+            && load.waiting.as_ref() != Some(&pending.table)
+            && !load.worn.contains(&pending.table)
+        {
+            load.worn.push(pending.table.clone());
         }
         load
     }

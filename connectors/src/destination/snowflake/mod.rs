@@ -73,13 +73,12 @@ impl Inner {
             proxy: config.account.proxy().cloned(),
             ..Network::default()
         };
-        let area = match &config.external_stage {
-            Some(stage) => external(stage, network)?,
-            None => {
-                let name = StageName::new(places.own(STAGE).to_string());
-                let spool = config.spool.clone().unwrap_or_else(stage::default_spool);
-                Area::internal(Arc::new(uploads.clone()), name, network, &spool)
-            }
+        let area = if let Some(stage) = &config.external_stage {
+            external(stage, network)?
+        } else {
+            let name = StageName::new(places.own(STAGE).to_string());
+            let spool = config.spool.clone().unwrap_or_else(stage::default_spool);
+            Area::internal(Arc::new(uploads.clone()), name, network, &spool)
         };
         let is_stage_ours = config.external_stage.is_none();
         let (desk, targets) = (Desk::new(session), Mutex::default());

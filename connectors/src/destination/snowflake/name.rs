@@ -110,7 +110,8 @@ impl Name {
     pub(super) fn key(&self) -> String {
         let text = format!("{}\0{}", self.schema.name(), self.object.name());
         let hash = digest(&SHA256, text.as_bytes());
-        hash.as_ref()[..8].iter().map(|byte| format!("{byte:02X}")).collect()
+        let (bytes, _) = hash.as_ref().split_first_chunk::<8>().expect("a digest has 32 bytes");
+        format!("{:016X}", u64::from_be_bytes(*bytes))
     }
 }
 
