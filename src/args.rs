@@ -400,6 +400,9 @@ pub(crate) struct Reset {
 pub(crate) struct Spec {
     /// The connector: `postgres`
     pub(crate) connector: Option<String>,
+    /// Print what an administrator runs so that tidegate may do its work and no more
+    #[arg(long, requires = "connector")]
+    pub(crate) grants: bool,
 }
 
 /// Print the JSON schema of the configuration, for editors

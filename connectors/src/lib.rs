@@ -3,3 +3,4 @@
 pub mod destination;
 pub mod registry;
 pub mod source;
+mod storage;

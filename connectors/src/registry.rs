@@ -3,6 +3,7 @@
 use protocol::{DestinationFactory, SourceFactory};
 
 use crate::destination::parquet::Parquet;
+use crate::destination::snowflake::Snowflake;
 use crate::source::postgres::Postgres;
 
 /// All sources.
@@ -14,7 +15,7 @@ pub fn sources() -> Vec<SourceFactory> {
 /// All destinations.
 #[must_use]
 pub fn destinations() -> Vec<DestinationFactory> {
-    vec![DestinationFactory::of::<Parquet>()]
+    vec![DestinationFactory::of::<Parquet>(), DestinationFactory::of::<Snowflake>()]
 }
 
 /// The source of that name.

@@ -20,6 +20,8 @@ pub(crate) struct Committed {
     pub(crate) commits: u64,
     pub(crate) sum: Totals,
     pub(crate) seconds: f64,
+    /// A commit without files that the destination did not need to make yet.
+    pub(crate) kept: bool,
 }
 
 /// Commits for one stream and one sync. The only one who does.
@@ -150,8 +152,17 @@ impl<'a> Committer<'a> {
         })
         .await;
         self.committed.seconds += watch.seconds();
-        self.head = result.map_err(|error| self.located(error))?;
+        let head = result.map_err(|error| self.located(error))?;
         protocol::point!("commit.answered");
+        if head.sequence < commit.sequence {
+            // Nothing that readers could see: the destination waits for more. The next sync starts where
+            // this one did.
+            self.head = Head { state: commit.state, ..head };
+            self.is_lost = false;
+            self.committed.kept = true;
+            return Ok(());
+        }
+        self.head = head;
         self.committed.commits += 1;
         self.committed.sum.add(&commit.files);
         if self.head.id == Some(commit.id) {

@@ -143,8 +143,9 @@ pub struct StreamConfig {
     /// Everything each time, or what is new. Default: `incremental` where a cursor is named.
     #[serde(default)]
     pub mode: Option<SyncMode>,
-    /// Whether rows are added or take the place of all before. Default: `append` for incremental,
-    /// `overwrite` for a full refresh.
+    /// Whether rows are added, take the place of all before, or of those with the same primary key
+    /// (`merge`, where the destination can). Default: `append` for incremental, `overwrite` for a full
+    /// refresh.
     #[serde(default)]
     pub write: Option<WriteMode>,
     /// The column that says what is new: `updated_at`.

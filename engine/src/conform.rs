@@ -1,5 +1,8 @@
 //! From the batch that a source emits to the batch that is written: checked against the plan's
-//! schema, widened to the target's, with the columns that tidegate adds.
+//! schema, widened to the target's or turned into what its files can hold, with the columns that tidegate
+//! adds.
+
+mod text;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,6 +54,11 @@ pub(crate) fn is_deleted_at(field: &Field) -> bool {
     field.metadata().contains_key(Stream::DELETED_AT)
 }
 
+fn row_id_field(name: &str) -> Field {
+    let uuid = HashMap::from([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())]);
+    Field::new(name, DataType::FixedSizeBinary(16), false).with_metadata(uuid)
+}
+
 fn metadata_fields(metadata: &MetadataColumns) -> Vec<(&str, Metadata, Field)> {
     let mut fields = Vec::new();
     if let Some(name) = &metadata.extracted_at {
@@ -61,9 +69,7 @@ fn metadata_fields(metadata: &MetadataColumns) -> Vec<(&str, Metadata, Field)> {
         fields.push((name.as_str(), Metadata::SyncId, Field::new(name, DataType::Utf8, false)));
     }
     if let Some(name) = &metadata.row_id {
-        let uuid = HashMap::from([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())]);
-        let field = Field::new(name, DataType::FixedSizeBinary(16), false).with_metadata(uuid);
-        fields.push((name.as_str(), Metadata::RowId, field));
+        fields.push((name.as_str(), Metadata::RowId, row_id_field(name)));
     }
     if let Some(name) = &metadata.deleted_at {
         fields.push((name.as_str(), Metadata::DeletedAt, deleted_at_field(name)));
@@ -146,8 +152,8 @@ impl Conform {
             .iter()
             .zip(&self.origins)
             .map(|(field, origin)| match origin {
-                Origin::Source(index) => widen(batch.column(*index), field),
-                Origin::Added(metadata) => Ok(self.added(*metadata, rows)),
+                Origin::Source(index) => convert(batch.column(*index), self.expected.field(*index), field),
+                Origin::Added(metadata) => self.added(*metadata, rows, field),
                 Origin::Gone => Ok(new_null_array(field.data_type(), rows)),
             })
             .collect::<Result<Vec<_>>>()?;
@@ -186,8 +192,8 @@ impl Conform {
         Ok(())
     }
 
-    fn added(&self, metadata: Metadata, rows: usize) -> ArrayRef {
-        match metadata {
+    fn added(&self, metadata: Metadata, rows: usize, field: &Field) -> Result<ArrayRef> {
+        let column: ArrayRef = match metadata {
             Metadata::ExtractedAt => {
                 let micros = self.extracted_at.timestamp_micros();
                 Arc::new(TimestampMicrosecondArray::from(vec![micros; rows]).with_timezone(UTC))
@@ -204,8 +210,24 @@ impl Conform {
                 let micros = self.deleted_at.map(|at| at.timestamp_micros());
                 Arc::new(TimestampMicrosecondArray::from(vec![micros; rows]).with_timezone(UTC))
             }
+        };
+        if metadata == Metadata::RowId {
+            return convert(&column, &row_id_field(field.name()), field);
         }
+        widen(&column, field)
     }
+}
+
+/// Files may hold other types than the source sends: see [`protocol::Prepared::schema`].
+fn convert(column: &ArrayRef, from: &Field, to: &Field) -> Result<ArrayRef> {
+    if from.data_type() == to.data_type() || !text::is_spelled(from, to.data_type()) {
+        return widen(column, to);
+    }
+    text::spell(column, from).map_err(|error| {
+        Error::data(format!("column {:?} can't be written as text", to.name()))
+            .context("column", to.name().clone())
+            .with_source(error)
+    })
 }
 
 /// The target may hold a wider type than the source sends by now.

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use protocol::{
-    Adjustment, Change, ConfiguredStream, Digest, DynSource, Error, ErrorKind, Head, Period, Prepared,
+    Adjustment, Change, ConfiguredStream, Digest, DynSource, Error, ErrorKind, Head, Period, Prepared, Spent,
     Staged, SyncId, SyncMode, Window, WriteMode,
 };
 use schemars::JsonSchema;
@@ -34,6 +34,9 @@ pub struct Report {
     pub totals: ReportTotals,
     /// One entry per stream, in the order of the configuration.
     pub streams: Vec<StreamReport>,
+    /// What the destination had to do, where that costs money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
     /// What failed before any stream could be told apart: configuration, connection.
     pub error: Option<ErrorReport>,
 }
@@ -313,6 +316,10 @@ impl StreamReport {
         self.content = committed.sum.content;
         self.commits = committed.commits;
         self.seconds.commit = committed.seconds;
+        if committed.kept {
+            self.notes
+                .push("nothing new: where the stream stands is committed with the next rows".to_owned());
+        }
         if committed.commits > 0 {
             self.sequence = Some(head.sequence);
             self.cursor.after = head.state.source.as_ref().and_then(|state| source.position(state));

@@ -130,13 +130,17 @@ fn join(
     let on_unfit = stream.on_unfit.or(config.defaults.on_unfit).unwrap_or_default();
     let cursor = cursor(stream, found, sync_mode)?;
     let schema = select(stream, found, on_unfit)?;
+    let primary_key = primary_key(stream, found)?;
+    if write_mode == WriteMode::Merge {
+        refuse_unmergeable(&primary_key, &schema)?;
+    }
     Ok(ConfiguredStream {
         connection: connection.to_owned(),
         name: found.name.clone(),
         target: stream.target.clone().unwrap_or_else(|| found.name.clone()),
         soft_delete: soft_delete(stream, found, &schema)?,
         schema,
-        primary_key: primary_key(stream, found)?,
+        primary_key,
         sync_mode,
         write_mode,
         cursor,
@@ -172,6 +176,21 @@ fn primary_key(stream: &StreamConfig, found: &Stream) -> Result<Vec<String>> {
     match key.iter().find(|column| found.schema.field_with_name(column).is_err()) {
         Some(column) => Err(missing_column(found, "primary_key", column)),
         None => Ok(key.clone()),
+    }
+}
+
+/// A row takes the place of another by the columns of its key, all of them.
+fn refuse_unmergeable(key: &[String], selected: &Schema) -> Result<()> {
+    if key.is_empty() {
+        return Err(Error::config("`write: merge` needs a primary key, and the stream has none")
+            .hint("name the columns that identify a row under `primary_key`, or use `write: append`"));
+    }
+    match key.iter().find(|column| selected.field_with_name(column).is_err()) {
+        Some(column) => Err(Error::config(format!(
+            "`write: merge` needs column {column:?} of the primary key, which `columns` or `exclude` leave out"
+        ))
+        .context("column", column)),
+        None => Ok(()),
     }
 }
 

@@ -98,7 +98,9 @@ impl Sync {
             }
         };
         self.context.source.close().await;
-        self.report(streams, error.as_ref(), watch.seconds())
+        let spent = self.context.destination.spent();
+        self.context.destination.close().await;
+        Report { spent, ..self.report(streams, error.as_ref(), watch.seconds()) }
     }
 
     async fn run_streams(&self, streams: Vec<ConfiguredStream>) -> Vec<StreamReport> {
@@ -267,6 +269,7 @@ impl Sync {
             seconds,
             totals,
             streams,
+            spent: None,
             error: error.map(ErrorReport::from),
         }
     }

@@ -185,6 +185,8 @@ pub enum WriteMode {
     Append,
     /// They take the place of all that a former sync wrote, at once when the sync ends.
     Overwrite,
+    /// Each takes the place of the one with the same primary key, or is added.
+    Merge,
 }
 
 /// What becomes of a value that its column can't hold: an infinite date, NaN in a decimal.

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use futures::{Future, FutureExt, future};
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     Audit, Change, Commit, CommittedFile, ConfiguredStream, Error, FileOptions, FileReader, Head, Result,
@@ -20,6 +20,9 @@ pub trait Destination: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// Configuration; its JSON schema is what `tidegate spec` prints.
     type Config: DeserializeOwned + JsonSchema + Send + 'static;
+    /// What an administrator runs there so that tidegate may do its work and no more, where the system
+    /// has such a language: `tidegate spec NAME --grants` prints it.
+    const GRANTS: Option<&'static str> = None;
 
     /// Builds the destination: parses, connects lazily, writes nothing. Called once per process.
     fn open(config: Self::Config) -> impl Future<Output = Result<Self>> + Send;
@@ -66,7 +69,20 @@ pub trait Destination: Sized + Send + Sync + 'static {
     /// plus one: another process has committed, and this one ends. A
     /// [`ErrorKind::Transient`](crate::ErrorKind::Transient) failure may have taken effect or not:
     /// the engine repeats the same commit.
+    ///
+    /// A commit without files that ends its sync may be left out where it is expensive and readers see no
+    /// difference: then the head that stands is returned, whose sequence is below the commit's.
     fn commit(&self, target: &str, commit: &Commit) -> impl Future<Output = Result<Head>> + Send;
+
+    /// What this instance has run there so far, where that costs money. Called once, at the end of a sync.
+    fn spent(&self) -> Option<Spent> {
+        None
+    }
+
+    /// Ends what is open. Called once, at the end; never fails: what is not ended now ends by itself.
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        future::ready(())
+    }
 
     /// The files that readers see, in the order of their commits: what the last commit says, also
     /// where a crash left a file of it unpublished. None for a target without commits. Reads only,
@@ -107,6 +123,36 @@ fn unreadable(name: &str) -> Error {
     Error::unsupported(format!("destination {name:?} can't read committed files back"))
 }
 
+/// What a destination had to do, where that costs money.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Spent {
+    /// Statements that were run, those that only look something up included.
+    pub statements: u64,
+    /// Milliseconds that their answers took together.
+    pub server_millis: u64,
+    /// Whether a statement ran that needs a warehouse: one that is asleep wakes up, and is billed.
+    pub warehouse: bool,
+    /// Files that were staged.
+    pub staged_files: u64,
+    /// Their encoded bytes.
+    pub staged_bytes: u64,
+    /// The statements that moved rows, in order.
+    pub queries: Vec<SpentQuery>,
+}
+
+/// A statement that moved rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SpentQuery {
+    /// Its id in the system's own history.
+    pub id: String,
+    /// What it did: `copy`, `insert`, `merge`, `overwrite`, `commit`.
+    pub what: String,
+    /// For which target.
+    pub target: String,
+    /// How long its answer took.
+    pub server_millis: u64,
+}
+
 /// What [`Destination::repair`] finds and does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Repair {
@@ -128,7 +174,9 @@ pub struct Prepared {
     pub head: Head,
     /// Where files go.
     pub stage: Box<dyn Stage>,
-    /// The schema that files must have: the head's, widened by the one asked for.
+    /// The schema that files must have: the head's, widened by the one asked for. Where the target's
+    /// files can't hold a type, the column is of one that they can: `Utf8` for UUIDs (with hyphens), times
+    /// of day, decimals and nested values (as JSON), `Int64` for `UInt32`. The engine converts.
     pub schema: SchemaRef,
     /// How it differs from the head's.
     pub changes: Vec<Change>,

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::{
     Audit, Catalog, Commit, CommittedFile, ConfiguredStream, Covered, Destination, Drained, Emitter, Error,
-    FileReader, Head, Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source,
+    FileReader, Head, Lifetime, Outlet, Plan, PlanRequest, Planned, Prepared, Repair, Result, Source, Spent,
     StreamFilter, Versioned,
 };
 
@@ -235,6 +235,10 @@ pub trait DynDestination: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<Repair>>>;
     /// [`Destination::commit`].
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>>;
+    /// [`Destination::spent`].
+    fn spent(&self) -> Option<Spent>;
+    /// [`Destination::close`].
+    fn close(&self) -> BoxFuture<'_, ()>;
     /// [`Destination::visible`].
     fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>>;
     /// [`Destination::audit`].
@@ -279,6 +283,14 @@ impl<D: Destination> DynDestination for D {
 
     fn commit<'a>(&'a self, target: &'a str, commit: &'a Commit) -> BoxFuture<'a, Result<Head>> {
         Destination::commit(self, target, commit).boxed()
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        Destination::spent(self)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Destination::close(self).boxed()
     }
 
     fn visible<'a>(&'a self, target: &'a str) -> BoxFuture<'a, Result<Vec<CommittedFile>>> {
@@ -351,6 +363,8 @@ pub struct DestinationFactory {
     pub name: &'static str,
     /// JSON schema of the configuration.
     pub schema: fn() -> Schema,
+    /// [`Destination::GRANTS`].
+    pub grants: Option<&'static str>,
     /// Reads the configuration; nothing is opened until the result is called.
     pub configure: fn(Value) -> Result<OpenDestination, InvalidConfig>,
 }
@@ -362,6 +376,7 @@ impl DestinationFactory {
         Self {
             name: D::NAME,
             schema: || schemars::schema_for!(D::Config),
+            grants: D::GRANTS,
             configure: |value| {
                 let config: D::Config = configure(value)?;
                 Ok(Box::new(|| {

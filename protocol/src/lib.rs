@@ -59,7 +59,7 @@ pub use catalog::{
 };
 pub use commit::{Commit, CommitId, Head, StagedFile, SyncId, Totals};
 pub use committed::{Audit, CommittedFile, FileReader};
-pub use destination::{Destination, Prepared, Repair, Stage, StagedWriter};
+pub use destination::{Destination, Prepared, Repair, Spent, SpentQuery, Stage, StagedWriter};
 pub use drift::{Change, reconcile};
 pub use emitter::{Adjustment, Emitter, Event, Outlet};
 pub use erased::{

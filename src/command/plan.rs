@@ -119,5 +119,6 @@ pub(super) fn write(mode: WriteMode) -> &'static str {
     match mode {
         WriteMode::Append => "append",
         WriteMode::Overwrite => "overwrite",
+        WriteMode::Merge => "merge",
     }
 }

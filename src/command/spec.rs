@@ -15,6 +15,7 @@ struct Spoken {
     side: &'static str,
     name: &'static str,
     schema: Value,
+    grants: Option<&'static str>,
 }
 
 pub(super) fn run(arguments: &Spec) -> Result<Answer, Failure> {
@@ -37,6 +38,9 @@ pub(super) fn run(arguments: &Spec) -> Result<Answer, Failure> {
         });
     }
     all.retain(|connector| connector.name == wanted);
+    if arguments.grants {
+        return grants(&all, wanted);
+    }
     let text = all.iter().map(settings).collect::<Vec<_>>().join("\n");
     Ok(Answer::new(text, &document(&all)))
 }
@@ -46,7 +50,19 @@ fn add<Open>(all: &mut Vec<Spoken>, side: &'static str, connectors: &[Connector<
         side,
         name: connector.name,
         schema: (connector.schema)().to_value(),
+        grants: connector.grants,
     }));
+}
+
+/// What an administrator runs, as it is: to be read, changed and run there.
+fn grants(connectors: &[Spoken], wanted: &str) -> Result<Answer, Failure> {
+    let Some((side, grants)) = connectors.iter().find_map(|one| Some((one.side, one.grants?))) else {
+        return Err(Failure::usage(format!("{wanted} has no rights of its own to grant")));
+    };
+    Ok(Answer::new(
+        grants.to_owned(),
+        &json!({ "version": 1, "side": side, "name": wanted, "grants": grants }),
+    ))
 }
 
 fn document(connectors: &[Spoken]) -> Value {

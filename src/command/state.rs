@@ -132,6 +132,9 @@ pub(super) async fn reset(arguments: &Reset, context: &Context) -> Result<Answer
             WriteMode::Overwrite => {
                 format!("its {rows} in {:?} are replaced when that sync ends", standing.target)
             }
+            WriteMode::Merge => {
+                format!("its {rows} in {:?} stay, each until a row with its key is read", standing.target)
+            }
         };
         let _ = writeln!(
             warning,
@@ -220,7 +223,7 @@ fn refuse_other_source(session: &Session, entry: &StateEntry) -> Result<(), Erro
 fn refuse_lost_files(standing: &Standing, entry: &StateEntry) -> Result<(), Error> {
     let of = |state: &StreamState| state.unfinished.as_ref().map(|unfinished| unfinished.sync);
     let wanted = of(&entry.state);
-    if standing.write == WriteMode::Append || wanted.is_none() || wanted == of(&standing.head.state) {
+    if standing.write != WriteMode::Overwrite || wanted.is_none() || wanted == of(&standing.head.state) {
         return Ok(());
     }
     Err(Error::config("the exported state is of an unfinished overwrite, whose files are gone")

@@ -126,6 +126,7 @@ impl Section {
 pub(crate) struct Connector<Open> {
     pub(crate) name: &'static str,
     pub(crate) schema: fn() -> Schema,
+    pub(crate) grants: Option<&'static str>,
     configure: fn(Value) -> Result<Open, InvalidConfig>,
 }
 
@@ -143,10 +144,20 @@ impl Registry {
         let destinations = registry::destinations().into_iter();
         Self {
             sources: sources
-                .map(|SourceFactory { name, schema, configure }| Connector { name, schema, configure })
+                .map(|SourceFactory { name, schema, configure }| Connector {
+                    name,
+                    schema,
+                    grants: None,
+                    configure,
+                })
                 .collect(),
             destinations: destinations
-                .map(|DestinationFactory { name, schema, configure }| Connector { name, schema, configure })
+                .map(|DestinationFactory { name, schema, grants, configure }| Connector {
+                    name,
+                    schema,
+                    grants,
+                    configure,
+                })
                 .collect(),
         }
     }

@@ -5,6 +5,7 @@ mod cli;
 mod faults;
 mod kill;
 mod reconcile;
+mod snowflake;
 mod support;
 mod sync;
 mod tidy;

@@ -1,3 +1,4 @@
 //! Systems that files are committed to.
 
 pub mod parquet;
+pub mod snowflake;

@@ -226,7 +226,7 @@ impl MemoryDestination {
                 return Err(self.store.violation(format!("{} came back changed", file.path)));
             }
             let place = match commit.write_mode {
-                WriteMode::Append => &mut target.visible,
+                WriteMode::Append | WriteMode::Merge => &mut target.visible,
                 WriteMode::Overwrite => &mut target.pending,
             };
             if place.insert(file.path.clone(), bytes).is_some() {

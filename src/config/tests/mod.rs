@@ -50,6 +50,7 @@ fn fake_registry() -> Registry {
     Registry {
         sources: vec![Connector {
             name: "db",
+            grants: None,
             schema: || schemars::schema_for!(Db),
             configure: |value| {
                 SEEN.lock().unwrap().push(value.clone());
@@ -59,6 +60,7 @@ fn fake_registry() -> Registry {
         }],
         destinations: vec![Connector {
             name: "lake",
+            grants: None,
             schema: || schemars::schema_for!(Db),
             configure: |value| {
                 typed::parse::<Db>(value)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use lab::snowflake::Account;
 use lab::{Bucket, Database};
 use serde_json::{Value, json};
 
@@ -43,6 +44,25 @@ impl Project {
             "secret_access_key": "${env:LAKE_SECRET}",
         });
         self.bucket = Some(bucket.clone());
+        self
+    }
+
+    /// Writes to an account of the stand-in for Snowflake.
+    pub(crate) fn in_snowflake(mut self, account: &Account) -> Self {
+        self.place = self.place.set("SNOWFLAKE_PASSWORD", &account.password);
+        self.configuration["destinations"]["lake"] = json!({
+            "type": "snowflake",
+            "account": account.account,
+            "host": account.host(),
+            "port": account.port(),
+            "protocol": "http",
+            "user": account.user,
+            "password": "${env:SNOWFLAKE_PASSWORD}",
+            "role": account.role,
+            "warehouse": account.warehouse,
+            "database": account.database,
+            "schema": "LAKE",
+        });
         self
     }
 

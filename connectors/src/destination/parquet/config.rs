@@ -6,6 +6,8 @@ use protocol::{ByteSize, Compression, Error, FileOptions, FolderBy, Period, Resu
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::storage::{Access, Network};
+
 /// Most bytes of one file: what S3 takes as one object.
 const LARGEST_FILE: ByteSize = ByteSize::mib(5 << 20);
 
@@ -100,6 +102,26 @@ impl Config {
             compression: self.compression,
             folder_by: self.folders.clone(),
         })
+    }
+
+    /// How a bucket is reached.
+    pub(super) fn access(&self) -> Access {
+        Access {
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.clone(),
+            session_token: self.session_token.clone(),
+            path_style: self.path_style,
+            allow_http: self.allow_http,
+            kms_key_id: self.kms_key_id.clone(),
+            network: Network {
+                connect_timeout: self.connect_timeout,
+                request_timeout: self.request_timeout,
+                ca_file: self.ca_file.clone(),
+                proxy: None,
+            },
+        }
     }
 
     /// The settings that only mean something for S3 and are set, by name.

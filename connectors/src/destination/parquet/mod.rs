@@ -10,7 +10,6 @@ mod claim;
 mod clean;
 mod commit;
 mod config;
-mod error;
 mod fence;
 mod forward;
 mod head;
@@ -39,6 +38,7 @@ use protocol::{
 };
 use tokio::sync::OnceCell;
 
+use crate::storage::error;
 pub use config::Config;
 use layout::{Layout, checked};
 use store::Store;

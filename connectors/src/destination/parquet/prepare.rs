@@ -16,6 +16,10 @@ pub(super) async fn prepare(
     stream: &ConfiguredStream,
     schema: &SchemaRef,
 ) -> Result<Prepared> {
+    if stream.write_mode == WriteMode::Merge {
+        return Err(Error::unsupported("files are never changed, so rows can't be merged into them")
+            .hint("use `write: append`, and take the latest row of each key when you read"));
+    }
     let target = parquet.target(&stream.target)?;
     let store = &parquet.store;
     let (known, notes) = head::look(store, &target.layout).await?;

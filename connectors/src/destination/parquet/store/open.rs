@@ -2,27 +2,15 @@
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::Duration;
 
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::path::Path;
-use object_store::{BackoffConfig, Certificate, ClientOptions, RetryConfig};
 use protocol::{Error, Result};
-use url::{Host, Url};
+use url::Url;
 
 use super::{Directory, Objects, Store};
 use crate::destination::parquet::config::Config;
-use crate::destination::parquet::error;
-
-/// Retries of one request, beyond the first attempt.
-const RETRIES: usize = 5;
-/// No retry is begun later than this after the first attempt.
-const RETRY_TIME: Duration = Duration::from_mins(1);
-/// The time-outs that can be meant.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
-const LONGEST_TIMEOUT: Duration = Duration::from_hours(1);
+use crate::storage::{bucket_and_prefix, error, retries, s3};
 
 pub(super) fn open(config: &Config) -> Result<Store> {
     let url = config.url.trim();
@@ -66,7 +54,8 @@ fn objects(config: &Config, scheme: &str, place: &str) -> Result<Store> {
     let url = url.trim_end_matches('/');
     let target_bytes = config.file_size.get();
     let refused = |error: object_store::Error| error::store("can't use", url, &error);
-    let client = client_options(config)?;
+    let access = config.access();
+    let client = access.network.client_options()?;
     Ok(Store::Objects(match scheme {
         "gs" => {
             only_for_s3(config, "gs://")?;
@@ -85,157 +74,10 @@ fn objects(config: &Config, scheme: &str, place: &str) -> Result<Store> {
             Objects::new(Arc::new(store.build().map_err(refused)?), prefix, url, target_bytes)
         }
         _ => {
-            let store = s3(config, bucket, client)?;
+            let store = s3(&access, bucket)?;
             Objects::new(Arc::new(store.build().map_err(refused)?), prefix, url, target_bytes)
         }
     }))
-}
-
-fn bucket_and_prefix(place: &str) -> Result<(&str, Path)> {
-    // Nothing of the address is repeated here: it may hold a secret.
-    if place.contains(['@', '?', '#']) {
-        return Err(Error::config("`url` must not contain credentials or parameters")
-            .hint("write `s3://bucket/prefix`; credentials are settings of their own"));
-    }
-    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if bucket.is_empty() || !bucket.chars().all(named) {
-        return Err(
-            Error::config(format!("`url` names no bucket: {bucket:?}")).hint("write `s3://bucket/prefix`")
-        );
-    }
-    // Parsing would drop it, and an object's name may well begin with it.
-    if prefix.starts_with('/') {
-        return Err(Error::config("the prefix in `url` begins with a slash of its own"));
-    }
-    let prefix = Path::parse(prefix)
-        .map_err(|error| Error::config("the prefix in `url` can't be used").with_source(error))?;
-    Ok((bucket, prefix))
-}
-
-fn s3(config: &Config, bucket: &str, client: ClientOptions) -> Result<AmazonS3Builder> {
-    let environment = AmazonS3Builder::from_env();
-    let from_environment = |key| environment.get_config_value(&key).filter(|value| !value.is_empty());
-    let region = config.region.clone().or_else(|| from_environment(AmazonS3ConfigKey::Region));
-    let endpoint = config
-        .endpoint
-        .clone()
-        .or_else(|| from_environment(AmazonS3ConfigKey::S3Endpoint))
-        .or_else(|| from_environment(AmazonS3ConfigKey::Endpoint));
-    let mut builder = match (&config.access_key_id, &config.secret_access_key) {
-        // Not mixed with those of the environment: a session token there would belong to another key.
-        (Some(id), Some(secret)) => {
-            let builder = AmazonS3Builder::new()
-                .with_access_key_id(id.reveal())
-                .with_secret_access_key(secret.reveal());
-            match &config.session_token {
-                Some(token) => builder.with_token(token.reveal()),
-                None => builder,
-            }
-        }
-        (None, None) if config.session_token.is_none() => environment,
-        _ => {
-            return Err(Error::config("credentials are incomplete")
-                .hint("set both `access_key_id` and `secret_access_key`, or neither"));
-        }
-    };
-    if let Some(region) = region {
-        builder = builder.with_region(region);
-    }
-    if let Some(key) = &config.kms_key_id {
-        builder = builder.with_sse_kms_encryption(key);
-    }
-    // A dot in the bucket's name is a level that the certificate of the host name does not cover.
-    let path_style = config.path_style.unwrap_or(endpoint.is_some() || bucket.contains('.'));
-    let mut http = false;
-    if let Some(endpoint) = endpoint {
-        let (endpoint, plain) = checked_endpoint(&endpoint, config.allow_http)?;
-        http = plain;
-        let address = if path_style {
-            String::from(endpoint).trim_end_matches('/').to_owned()
-        } else {
-            virtual_host(&endpoint, bucket)
-        };
-        // The more special of two keys: the environment may have set either.
-        builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, address);
-    }
-    Ok(builder
-        .with_bucket_name(bucket)
-        .with_conditional_put(S3ConditionalPut::ETagMatch)
-        .with_virtual_hosted_style_request(!path_style)
-        .with_client_options(client.with_allow_http(http))
-        .with_retry(retries()))
-}
-
-/// The address, and whether it is without TLS, which another machine needs to be allowed.
-fn checked_endpoint(endpoint: &str, allow_http: bool) -> Result<(Url, bool)> {
-    let refused = |why: &str| {
-        Error::config(format!("`endpoint` {why}")).hint("write `https://host` or `http://host:port`")
-    };
-    // The parser's error is left out together with the text: it may hold a secret.
-    let url = Url::parse(endpoint).map_err(|_| refused("is no address"))?;
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-        return Err(refused("must not contain credentials or parameters"));
-    }
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(refused("names no host")),
-    };
-    match url.scheme() {
-        "https" => Ok((url, false)),
-        "http" if local || allow_http => Ok((url, true)),
-        "http" => {
-            Err(Error::config("`endpoint` is without TLS: rows and signed requests could be read on the way")
-                .hint("write `https://`, or set `allow_http: true` where the network itself is trusted"))
-        }
-        _ => Err(refused("is no http address")),
-    }
-}
-
-/// The address with the bucket as part of the host name.
-fn virtual_host(endpoint: &Url, bucket: &str) -> String {
-    let port = endpoint.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{bucket}.{}{port}", endpoint.scheme(), endpoint.host_str().unwrap_or_default())
-}
-
-fn client_options(config: &Config) -> Result<ClientOptions> {
-    for (name, period) in
-        [("connect_timeout", config.connect_timeout), ("request_timeout", config.request_timeout)]
-    {
-        if !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&period.duration()) {
-            return Err(Error::config(format!("`{name}` is {period}, it must be between 100ms and 1h")));
-        }
-    }
-    let mut client = ClientOptions::new()
-        .with_connect_timeout(config.connect_timeout.duration())
-        .with_timeout(config.request_timeout.duration());
-    if let Some(path) = &config.ca_file {
-        let pem = std::fs::read(path).map_err(|error| error::file("can't read `ca_file`", path, error))?;
-        let certificates = Certificate::from_pem_bundle(&pem)
-            .ok()
-            .filter(|certificates| !certificates.is_empty())
-            .ok_or_else(|| {
-                Error::config(format!("`ca_file` {} holds no certificate in PEM", path.display()))
-            })?;
-        for certificate in certificates {
-            client = client.with_root_certificate(certificate);
-        }
-    }
-    Ok(client)
-}
-
-fn retries() -> RetryConfig {
-    RetryConfig {
-        backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(10),
-            base: 3.0,
-        },
-        max_retries: RETRIES,
-        retry_timeout: RETRY_TIME,
-    }
 }
 
 #[cfg(test)]
@@ -350,11 +192,5 @@ mod tests {
         for (name, period) in [("connect_timeout", "0s"), ("request_timeout", "2h")] {
             assert!(refusal(json!({ "url": "s3://b", name: period })).message().contains(name));
         }
-    }
-
-    #[test]
-    fn the_bucket_can_be_part_of_the_host_name() {
-        let url = Url::parse("https://s3.example.com:8443/").unwrap();
-        assert_eq!(virtual_host(&url, "b"), "https://b.s3.example.com:8443");
     }
 }

@@ -35,7 +35,7 @@ struct Answer {
 }
 
 /// A failed request to an object store. `action` is what was tried on `place`: `can't read`.
-pub(super) fn store(action: &str, place: &str, error: &object_store::Error) -> Error {
+pub(crate) fn store(action: &str, place: &str, error: &object_store::Error) -> Error {
     let answer = Answer::of(error);
     let (kind, hint) = answer.verdict(error);
     let mut message = format!("{action} {place}");
@@ -50,12 +50,12 @@ pub(super) fn store(action: &str, place: &str, error: &object_store::Error) -> E
 }
 
 /// Whether the store says that the thing itself is missing, and not the bucket around it.
-pub(super) fn is_missing(error: &object_store::Error) -> bool {
+pub(crate) fn is_missing(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::NotFound { .. }) && !Answer::of(error).is("NoSuchBucket")
 }
 
 /// A failed call to the file system.
-pub(super) fn file(action: &str, path: &Path, error: io::Error) -> Error {
+pub(crate) fn file(action: &str, path: &Path, error: io::Error) -> Error {
     let (kind, hint) = match error.kind() {
         io::ErrorKind::PermissionDenied => {
             (ErrorKind::Auth, Some("let the user that runs tidegate write there"))

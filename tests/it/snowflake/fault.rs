@@ -1,0 +1,126 @@
+//! What goes wrong between tidegate and Snowflake: nothing is lost, nothing doubled.
+
+use lab::snowflake::Fault;
+use serde_json::json;
+
+use super::World;
+
+/// With a quick patience.
+async fn world(count: u32) -> World {
+    let mut world = World::incremental(count).await;
+    world.project = world.project.connection("retry_wait", "10ms");
+    world
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_at_commit_is_found_out() {
+    for fault in [Fault::lost_after(), Fault::lost_before(), Fault::truncated()] {
+        let world = world(20).await;
+        let shown = format!("{fault:?}");
+        // Often enough that no repetition of the request helps.
+        world.account.fault(fault.times(9).matching("^COMMIT"));
+        let first = world.project.run(&["sync", "--output", "json"]);
+        world.account.clear();
+        assert!([0, 75].contains(&first.code), "{shown}: {}", first.stderr);
+        world.add(21, 30).await;
+        world.project.sync();
+        world.has(30);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_ends_before_commit_is_begun_anew() {
+    for code in [390_114, 390_111, 390_104] {
+        let world = world(20).await;
+        world.account.fault(Fault::forgotten(code).matching("^COMMIT"));
+        world.project.sync();
+        world.has(20);
+        world.is_clean();
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_expires_while_rows_are_copied_is_renewed() {
+    let world = world(20).await;
+    world.account.fault(Fault::expired().matching("^COPY"));
+    world.account.fault(Fault::expired().matching("^UPDATE"));
+    world.project.sync();
+    world.has(20);
+}
+
+#[tokio::test]
+async fn what_passes_is_waited_for() {
+    let world = world(20).await;
+    for fault in [
+        Fault::status(503).matching("^COPY"),
+        Fault::status(429).retry_after(1).matching("^UPDATE"),
+        Fault::lost_before().matching("^BEGIN"),
+        Fault::lost_after().matching("^COPY"),
+        Fault::refusal(625, "locked").matching("^UPDATE"),
+        Fault::later(2).matching("^COPY"),
+    ] {
+        world.account.fault(fault);
+    }
+    world.project.sync();
+    world.has(20);
+    world.is_clean();
+}
+
+#[tokio::test]
+async fn a_count_that_differs_commits_nothing() {
+    let world = world(20).await;
+    world.account.fault(Fault::miscounted(-1).matching("^COPY"));
+    let report = world.project.sync_exits(65);
+    let message = report["streams"][0]["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("loaded 19 of the 20 rows"), "{message}");
+    world.has(0);
+    world.project.sync();
+    world.has(20);
+    world.is_clean();
+}
+
+#[tokio::test]
+async fn credentials_of_the_stage_that_end_are_asked_for_again() {
+    let world = world(20).await;
+    world.account.fault(Fault::short_credentials(0.0).times(1));
+    world.project.sync();
+    world.has(20);
+}
+
+#[tokio::test]
+async fn of_two_syncs_at_once_one_commits() {
+    let world = world(40).await;
+    let start = || world.project.command(&["sync", "--output", "json"]).spawn().expect("it starts");
+    let children = [start(), start(), start()];
+    let codes: Vec<i32> =
+        children.map(|mut child| child.wait().expect("it ends").code().expect("it is not killed")).into();
+    assert!(codes.contains(&0), "{codes:?}");
+    assert!(codes.iter().all(|code| [0, 75].contains(code)), "{codes:?}");
+    world.has(40);
+    world.add(41, 45).await;
+    world.project.sync();
+    world.has(45);
+}
+
+#[tokio::test]
+async fn an_overwrite_whose_answer_is_lost_replaces_once() {
+    let mut world = World::new(9, json!({ "mode": "full_refresh" })).await;
+    world.project = world.project.connection("retry_wait", "10ms");
+    world.project.sync();
+    world.database.execute("DELETE FROM payments WHERE id > 4").await;
+    world.account.fault(Fault::lost_after().times(9).matching("^COMMIT"));
+    let ran = world.project.run(&["sync", "--output", "json"]);
+    assert!([0, 75].contains(&ran.code), "{}", ran.stderr);
+    world.account.clear();
+    world.project.sync();
+    world.has(4);
+}
+
+#[tokio::test]
+async fn no_secret_is_in_what_is_printed() {
+    let world = world(5).await;
+    world.account.fault(Fault::refusal(2, "ordered").matching("^COPY"));
+    let ran = world.project.run(&["sync", "-vv", "--output", "json"]);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!said.contains(&world.account.password), "{said}");
+}

@@ -1,0 +1,96 @@
+//! PostgreSQL to a stand-in for Snowflake: rows arrive once, whatever happens on the way.
+
+mod check;
+mod drift;
+mod fault;
+mod kill;
+mod load;
+mod merge;
+mod types;
+
+pub(crate) use kill::{KILLED, KILLED_OVERWRITING};
+
+use lab::snowflake::Account;
+use lab::{Cluster, Database, Snowflake};
+use serde_json::{Value, json};
+
+use crate::support::Project;
+
+/// A table of payments, an account, and the connection between them.
+struct World {
+    database: Database,
+    account: Account,
+    project: Project,
+}
+
+/// Rows as text.
+type Rows = Vec<Vec<Option<String>>>;
+
+impl World {
+    /// With `count` payments, which a stream with these settings is of.
+    async fn new(count: u32, mut stream: Value) -> Self {
+        let database = Cluster::shared().database();
+        database
+            .execute(
+                "CREATE TABLE payments (id int PRIMARY KEY, amount numeric(18,4), note text, deleted bool, \
+                 updated_at timestamptz NOT NULL DEFAULT clock_timestamp())",
+            )
+            .await;
+        stream["name"] = json!("public.payments");
+        let account = Snowflake::shared().account();
+        let project =
+            Project::new(&database).in_snowflake(&account).destination("lock_timeout", "2s").stream(stream);
+        let world = Self { database, account, project };
+        world.add(1, count).await;
+        world
+    }
+
+    async fn incremental(count: u32) -> Self {
+        Self::new(count, json!({ "cursor": "updated_at" })).await
+    }
+
+    async fn add(&self, first: u32, last: u32) {
+        let sql = format!(
+            "INSERT INTO payments (id, amount, note) SELECT i, i * 1.25, 'note ' || i \
+             FROM generate_series({first}, {last}) i"
+        );
+        self.database.execute(&sql).await;
+    }
+
+    #[track_caller]
+    fn query(&self, sql: &str) -> Rows {
+        self.account.query(sql)
+    }
+
+    /// Ids in the table, in order, doubled where rows are.
+    #[track_caller]
+    fn ids(&self) -> Vec<u32> {
+        let rows = self.query("SELECT ID FROM LAKE.PAYMENTS ORDER BY ID");
+        rows.iter().map(|row| row[0].as_ref().unwrap().parse().unwrap()).collect()
+    }
+
+    /// That the table has payments up to that one, each once.
+    #[track_caller]
+    fn has(&self, last: u32) {
+        assert_eq!(self.ids(), (1..=last).collect::<Vec<_>>());
+    }
+
+    /// That neither files nor tables are left of what was loaded.
+    #[track_caller]
+    fn is_clean(&self) {
+        let left = self.query("LIST @_TIDEGATE.LOAD");
+        let files: Vec<_> = left
+            .iter()
+            .map(|row| row[0].clone().unwrap())
+            .filter(|name| !name.ends_with("head.json") && !name.ends_with("/transaction"))
+            .collect();
+        assert!(files.is_empty(), "left on the stage: {files:?}");
+        let tables = self.query("SHOW TABLES LIKE 'L_%' IN SCHEMA _TIDEGATE");
+        assert!(tables.is_empty(), "left tables: {tables:?}");
+    }
+}
+
+fn text(rows: &[&[&str]]) -> Rows {
+    let value = |text: &&str| (*text != "NULL").then(|| (*text).to_owned());
+    rows.iter().map(|row| row.iter().map(value).collect()).collect()
+}
