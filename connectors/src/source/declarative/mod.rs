@@ -2,6 +2,7 @@
 
 mod clock;
 mod literal;
+pub mod manifest;
 mod moment;
 mod number;
 pub mod template;

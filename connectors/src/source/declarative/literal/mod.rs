@@ -48,7 +48,19 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
 fn may_be_literal(text: &str) -> bool {
     let Some(first) = text.bytes().next() else { return false };
     match first {
-        b'0'..=b'9' | b'\'' | b'"' | b'(' | b'[' | b'{' | b'+' | b'-' | b'.' | b'#' | b'\\' | b'\n' | b'\r'
+        b'0'..=b'9'
+        | b'\''
+        | b'"'
+        | b'('
+        | b'['
+        | b'{'
+        | b'+'
+        | b'-'
+        | b'.'
+        | b'#'
+        | b'\\'
+        | b'\n'
+        | b'\r'
         | 0x0c => true,
         b'T' => text.starts_with("True"),
         b'F' => text.starts_with("False"),
@@ -332,7 +344,10 @@ impl Reader<'_> {
         while let Some(byte) = self.peek() {
             if is_digit(byte) {
                 out.push(char::from(byte));
-            } else if byte != b'_' || out.is_empty() || !self.bytes.get(self.at + 1).is_some_and(|b| is_digit(*b)) {
+            } else if byte != b'_'
+                || out.is_empty()
+                || !self.bytes.get(self.at + 1).is_some_and(|b| is_digit(*b))
+            {
                 break;
             }
             self.at += 1;
@@ -391,7 +406,8 @@ impl Reader<'_> {
         if !is_integer {
             return text.parse().ok().map(Number::Float);
         }
-        let has_leading_zero = text.len() > 1 && text.starts_with('0') && text.bytes().any(|byte| byte != b'0');
+        let has_leading_zero =
+            text.len() > 1 && text.starts_with('0') && text.bytes().any(|byte| byte != b'0');
         if has_leading_zero || text.len() > number::MOST_DIGITS {
             return None;
         }

@@ -55,7 +55,8 @@ impl Reader<'_> {
 
     fn quoted(&mut self, prefix: Prefix, out: &mut String) -> Option<()> {
         let quote = self.bytes[self.at];
-        let is_triple = self.bytes[self.at..].len() >= 3 && self.bytes[self.at..self.at + 3].iter().all(|b| *b == quote);
+        let is_triple =
+            self.bytes[self.at..].len() >= 3 && self.bytes[self.at..self.at + 3].iter().all(|b| *b == quote);
         self.at += if is_triple { 3 } else { 1 };
         let start = self.at;
         let end = loop {
@@ -65,7 +66,9 @@ impl Reader<'_> {
                 b'\n' if !is_triple => return None,
                 _ if byte != quote => self.at += 1,
                 _ if !is_triple => break self.at,
-                _ if self.bytes[self.at..].len() >= 3 && self.bytes[self.at..self.at + 3].iter().all(|b| *b == quote) => {
+                _ if self.bytes[self.at..].len() >= 3
+                    && self.bytes[self.at..self.at + 3].iter().all(|b| *b == quote) =>
+                {
                     break self.at;
                 }
                 _ => self.at += 1,

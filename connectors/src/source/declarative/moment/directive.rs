@@ -99,7 +99,8 @@ impl DatetimeFormat {
 
     pub(crate) fn write(&self, moment: &Moment) -> String {
         let seconds = moment.timestamp();
-        let truncated = |scaled: f64| number::truncate(scaled).map_or_else(String::new, |whole| whole.to_string());
+        let truncated =
+            |scaled: f64| number::truncate(scaled).map_or_else(String::new, |whole| whole.to_string());
         match self.kind {
             Kind::Seconds => truncated(seconds),
             Kind::FloatSeconds => number::float_text(seconds),

@@ -194,7 +194,8 @@ pub(crate) fn in_calendar(wall: NaiveDateTime) -> Option<NaiveDateTime> {
 /// A wall clock's time so much later; `None` out of the calendar.
 pub(crate) fn add(wall: NaiveDateTime, delta: Delta) -> Option<NaiveDateTime> {
     // 9999 years are 3e17 microseconds: what is longer leads out of the calendar.
-    let micros = i64::try_from(delta.0).ok().filter(|micros| micros.unsigned_abs() < 400_000_000_000_000_000)?;
+    let micros =
+        i64::try_from(delta.0).ok().filter(|micros| micros.unsigned_abs() < 400_000_000_000_000_000)?;
     in_calendar(wall.checked_add_signed(TimeDelta::microseconds(micros))?)
 }
 

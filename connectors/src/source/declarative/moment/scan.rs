@@ -1,7 +1,7 @@
 //! `strptime`: reads a moment by a format, in the way of Python's regular expressions: each directive first takes
 //! what Python's alternatives take first, and gives back where the rest would not fit.
 
-use chrono::{Datelike, NaiveDate, TimeDelta, Weekday};
+use chrono::{Datelike, NaiveDate, TimeDelta};
 
 use super::write::{DAYS, MONTHS};
 use super::{Moment, Zone};
@@ -121,15 +121,14 @@ fn candidates(letter: char, text: &str) -> Vec<(usize, i64)> {
         'd' => several([
             within(2, 1, 31),
             within(1, 1, 9),
-            (bytes.first() == Some(&b' ')).then(|| bytes.get(1)).flatten().and_then(|digit| {
-                matches!(digit, b'1'..=b'9').then(|| (2, i64::from(digit - b'0')))
-            }),
+            (bytes.first() == Some(&b' '))
+                .then(|| bytes.get(1))
+                .flatten()
+                .and_then(|digit| matches!(digit, b'1'..=b'9').then(|| (2, i64::from(digit - b'0')))),
         ]),
         'f' => (1..=6)
             .rev()
-            .filter_map(|length| {
-                Some((length, number(length)? * 10i64.pow(6 - u32::try_from(length).ok()?)))
-            })
+            .filter_map(|length| Some((length, number(length)? * 10i64.pow(6 - u32::try_from(length).ok()?))))
             .collect(),
         'H' => several([within(2, 0, 23), within(1, 0, 9), None]),
         'I' | 'm' => several([within(2, 1, 12), within(1, 1, 9), None]),
@@ -167,13 +166,14 @@ fn named<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Vec<(usize, i6
 fn offset(text: &str) -> Vec<(usize, i64)> {
     let bytes = text.as_bytes();
     let sign = match bytes.first() {
-        Some(b'Z' | b'z') => return vec![(1, 0)],
+        Some(b'Z') => return vec![(1, 0)],
         Some(b'+') => 1,
         Some(b'-') => -1,
         _ => return Vec::new(),
     };
     let two = |at: usize, high: i64| -> Option<i64> {
-        let digits = text.get(at..at + 2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let digits =
+            text.get(at..at + 2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
         digits.parse().ok().filter(|value| *value <= high)
     };
     let mut out = Vec::new();
@@ -237,8 +237,7 @@ impl Found {
         let iso = (self.number('G'), self.number('V'), self.weekday);
         match iso {
             (Some(year), Some(week), Some(day)) if self.number('j').is_none() => {
-                let weekday = Weekday::try_from(u8::try_from(day).ok()?).ok()?;
-                return NaiveDate::from_isoywd_opt(i32::try_from(year).ok()?, u32::try_from(week).ok()?, weekday);
+                return day_of_iso_week(i32::try_from(year).ok()?, week, day);
             }
             (Some(_), ..) | (None, Some(_), _) => return None,
             _ => {}
@@ -251,7 +250,8 @@ impl Found {
             return day_of_week(year, week, day, first);
         }
         if let (Some(day), Some(_)) = (self.number('j'), given) {
-            return NaiveDate::from_yo_opt(year, u32::try_from(day).ok()?);
+            // The last day of a leap year is the first of the next one in other years.
+            return NaiveDate::from_ymd_opt(year, 1, 1)?.checked_add_signed(TimeDelta::days(day - 1));
         }
         let month = u32::try_from(self.month.unwrap_or(1)).ok()?;
         let day = u32::try_from(self.number('d').unwrap_or(1)).ok()?;
@@ -273,6 +273,13 @@ impl Found {
         }
         Some(Moment { wall, zone: self.zone.map(Zone::east) })
     }
+}
+
+/// The day of an ISO week, even of one that the year does not have.
+fn day_of_iso_week(year: i32, week: i64, day: i64) -> Option<NaiveDate> {
+    let fourth = NaiveDate::from_ymd_opt(year, 1, 4)?;
+    let offset = (week - 1) * 7 + day - i64::from(fourth.weekday().num_days_from_monday());
+    fourth.checked_add_signed(TimeDelta::days(offset))
 }
 
 /// The day of a week counted from the first `first` (0 is Monday) of the year.

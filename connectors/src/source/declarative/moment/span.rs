@@ -84,11 +84,8 @@ impl Delta {
 
     /// `repr`.
     pub(crate) fn repr(self) -> String {
-        let parts = [
-            ("days", self.days()),
-            ("seconds", self.rest_seconds()),
-            ("microseconds", self.rest_micros()),
-        ];
+        let parts =
+            [("days", self.days()), ("seconds", self.rest_seconds()), ("microseconds", self.rest_micros())];
         let named: Vec<String> = parts
             .iter()
             .filter(|(_, amount)| *amount != 0)
@@ -114,7 +111,11 @@ impl Calendar {
 
     /// All of it in months; `None` where it is no whole number of years and months.
     fn whole_months(self) -> Option<i64> {
-        if self.years.fract() != 0.0 || self.months.fract() != 0.0 || self.years.abs() > 1e6 || self.months.abs() > 1e7 {
+        if self.years.fract() != 0.0
+            || self.months.fract() != 0.0
+            || self.years.abs() > 1e6
+            || self.months.abs() > 1e7
+        {
             return None;
         }
         #[expect(clippy::cast_possible_truncation, reason = "bounded above")]

@@ -6,9 +6,20 @@ use chrono::{Datelike, NaiveDateTime, Timelike};
 
 use super::{Zone, micros};
 
-pub(super) const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+pub(super) const DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 pub(super) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -139,8 +150,7 @@ fn field(wall: &NaiveDateTime, letter: char, flags: Flags) -> Option<String> {
         'W' => two(week(wall, weekday)),
         'y' => two(year % 100),
         'Y' => number(year, 0, b'0', flags),
-        'z' => String::new(),
-        'Z' => String::new(),
+        'z' | 'Z' => String::new(),
         '%' => padded("%", flags),
         _ => return None,
     })

@@ -44,14 +44,7 @@ impl Budget {
         self.work(count / 64)
     }
 
-    /// Runs `inner` one level deeper.
-    pub(crate) fn deeper<T>(&self, inner: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-        self.enter()?;
-        let outcome = inner();
-        self.leave();
-        outcome
-    }
-
+    /// Goes one level deeper.
     pub(crate) fn enter(&self) -> Outcome<()> {
         if self.depth.get() >= DEPTH {
             return Err(Fault::Limit(format!("the template is nested deeper than {DEPTH} levels")));

@@ -13,13 +13,12 @@ pub(crate) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.positional.is_empty() && self.named.is_empty() && self.dynamic.is_empty()
-    }
-
     /// All named ones.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &Object<'a>)> {
-        self.named.iter().map(|(name, value)| (*name, value)).chain(self.dynamic.iter().map(|(n, v)| (n.as_str(), v)))
+        self.named
+            .iter()
+            .map(|(name, value)| (*name, value))
+            .chain(self.dynamic.iter().map(|(n, v)| (n.as_str(), v)))
     }
 
     /// The named ones by `name`.
@@ -45,9 +44,15 @@ impl<'a> Arguments<'a> {
         for (name, value) in self.names() {
             match parameters.iter().position(|parameter| *parameter == name) {
                 Some(place) if bound[place].is_none() => bound[place] = Some(value.clone()),
-                Some(_) => return Err(Fault::kind(format!("{function}() got multiple values for argument '{name}'"))),
+                Some(_) => {
+                    return Err(Fault::kind(format!(
+                        "{function}() got multiple values for argument '{name}'"
+                    )));
+                }
                 None => {
-                    return Err(Fault::kind(format!("{function}() got an unexpected keyword argument '{name}'")));
+                    return Err(Fault::kind(format!(
+                        "{function}() got an unexpected keyword argument '{name}'"
+                    )));
                 }
             }
         }
@@ -67,8 +72,8 @@ pub(super) fn text<'o>(object: &'o Object<'_>, function: &str) -> Outcome<&'o st
 pub(super) fn integer(object: &Object<'_>, function: &str) -> Outcome<i64> {
     match object {
         Object::Big(_) => Err(Fault::other("an integer is too large")),
-        other => {
-            other.as_int().ok_or_else(|| Fault::kind(format!("{function}() takes an integer, not {}", other.kind())))
-        }
+        other => other
+            .as_int()
+            .ok_or_else(|| Fault::kind(format!("{function}() takes an integer, not {}", other.kind()))),
     }
 }

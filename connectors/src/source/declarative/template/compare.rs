@@ -34,7 +34,9 @@ impl<'a> Object<'a> {
             return self.same_entries(other, depth);
         }
         match (self, other) {
-            (Self::Undefined(_), Self::Undefined(_)) | (Self::None, Self::None) | (Self::Ellipsis, Self::Ellipsis) => true,
+            (Self::Undefined(_), Self::Undefined(_))
+            | (Self::None, Self::None)
+            | (Self::Ellipsis, Self::Ellipsis) => true,
             (Self::Bytes(left), Self::Bytes(right)) => left == right,
             (Self::Moment(left), Self::Moment(right)) => {
                 left.zone.is_some() == right.zone.is_some() && left.universal() == right.universal()
@@ -55,7 +57,10 @@ impl<'a> Object<'a> {
                 left.name != "dict_values"
                     && right.name != "dict_values"
                     && left.items.len() == right.items.len()
-                    && left.items.iter().all(|item| right.items.iter().any(|other| item.equals_at(other, depth + 1)))
+                    && left
+                        .items
+                        .iter()
+                        .all(|item| right.items.iter().any(|other| item.equals_at(other, depth + 1)))
             }
             _ => self.same_items(other, depth),
         }
@@ -85,7 +90,10 @@ impl<'a> Object<'a> {
     }
 
     /// The order of two numbers (`None` inside for one that is none), or `None` where they are not both numbers.
-    #[expect(clippy::option_option, reason = "whether they are numbers, and then whether they can be ordered")]
+    #[expect(
+        clippy::option_option,
+        reason = "whether they are numbers, and then whether they can be ordered"
+    )]
     pub(crate) fn numeric(&self, other: &Self) -> Option<Option<Ordering>> {
         match (self, other) {
             (Self::Int(left), Self::Int(right)) => Some(Some(left.cmp(right))),

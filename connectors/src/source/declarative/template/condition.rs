@@ -31,7 +31,9 @@ impl Condition {
     pub fn eval<'a>(&'a self, context: &'a Context<'a>) -> Result<bool> {
         match &self.0 {
             Kind::Constant(truth) => Ok(*truth),
-            Kind::Template(template) => Ok(template.eval(context, Types::ANY)?.is_some_and(|value| holds(&value))),
+            Kind::Template(template) => {
+                Ok(template.eval(context, Types::ANY)?.is_some_and(|value| holds(&value)))
+            }
         }
     }
 }
@@ -39,7 +41,9 @@ impl Condition {
 /// Whether the reference takes a result for true: all but a list of values and texts. `"no"` and `"0.00"` are true.
 fn holds(value: &Value) -> bool {
     match value {
-        Value::Text(text) => !matches!(text.as_str(), "False" | "false" | "{}" | "[]" | "()" | "" | "0" | "0.0"),
+        Value::Text(text) => {
+            !matches!(text.as_str(), "False" | "false" | "{}" | "[]" | "()" | "" | "0" | "0.0")
+        }
         // Only what equals `b""` is nothing, and that is not on the list.
         Value::Bytes(_) => true,
         other => other.is_true(),

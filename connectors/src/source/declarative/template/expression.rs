@@ -18,7 +18,8 @@ impl Parser {
         let mut items = Vec::new();
         let mut several = false;
         loop {
-            let over = matches!(self.peek(), None | Some(Token::VariableEnd | Token::BlockEnd)) || self.is(")");
+            let over =
+                matches!(self.peek(), None | Some(Token::VariableEnd | Token::BlockEnd)) || self.is(")");
             if over || ends.iter().any(|end| self.is_name(end)) {
                 break;
             }
@@ -288,7 +289,9 @@ impl Parser {
             return self.arguments();
         }
         let has_one = match self.peek() {
-            Some(Token::Name(name)) if &**name == "is" => return self.fail("tests can't be chained with \"is\""),
+            Some(Token::Name(name)) if &**name == "is" => {
+                return self.fail("tests can't be chained with \"is\"");
+            }
             Some(Token::Name(name)) => !matches!(&**name, "else" | "or" | "and"),
             Some(Token::Const(_) | Token::Operator("[" | "{")) => true,
             _ => false,
@@ -322,7 +325,9 @@ impl Parser {
         match (slice, items.len()) {
             (Some(slice), 0) => Ok(Step::Slice(slice)),
             (Some(_), _) => self.fail("a slice can't be one of several subscripts"),
-            (None, 1) => items.pop().map_or_else(|| self.fail("expected a subscript"), |item| Ok(Step::Item(item))),
+            (None, 1) => {
+                items.pop().map_or_else(|| self.fail("expected a subscript"), |item| Ok(Step::Item(item)))
+            }
             (None, _) => Ok(Step::Item(Expr::Tuple(items))),
         }
     }

@@ -26,7 +26,9 @@ impl Fault {
 
     pub(crate) fn message(&self) -> &str {
         match self {
-            Self::Undefined(message) | Self::Type(message) | Self::Other(message) | Self::Limit(message) => message,
+            Self::Undefined(message) | Self::Type(message) | Self::Other(message) | Self::Limit(message) => {
+                message
+            }
         }
     }
 }

@@ -16,9 +16,23 @@ use crate::source::declarative::number;
 use crate::source::declarative::value::Value;
 
 const NAMES: [&str; 17] = [
-    "now_utc", "today_utc", "timestamp", "max", "min", "day_delta", "duration", "format_datetime",
-    "today_with_timezone", "str_to_datetime", "sanitize_url", "camel_case_to_snake_case", "generate_uuid", "dict",
-    "namespace", "cycler", "joiner",
+    "now_utc",
+    "today_utc",
+    "timestamp",
+    "max",
+    "min",
+    "day_delta",
+    "duration",
+    "format_datetime",
+    "today_with_timezone",
+    "str_to_datetime",
+    "sanitize_url",
+    "camel_case_to_snake_case",
+    "generate_uuid",
+    "dict",
+    "namespace",
+    "cycler",
+    "joiner",
 ];
 
 /// The function of a name.
@@ -119,7 +133,8 @@ fn of_jinja<'a>(host: &Host<'a>, name: &'static str, args: &Arguments<'a>) -> Ou
         }
         "joiner" => {
             let [separator] = args.bind(name, ["sep"], 0)?;
-            let separator = separator.map_or_else(|| Ok(Text::Borrowed(", ")), |sep| sep.to_text(&host.budget))?;
+            let separator =
+                separator.map_or_else(|| Ok(Text::Borrowed(", ")), |sep| sep.to_text(&host.budget))?;
             Ok(Object::Joiner(Rc::new((separator, Cell::new(false)))))
         }
         _ => Err(Fault::other(format!("the function '{name}' is not supported"))),
@@ -129,9 +144,8 @@ fn of_jinja<'a>(host: &Host<'a>, name: &'static str, args: &Arguments<'a>) -> Ou
 fn today_in<'a>(host: &Host<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
     let [zone] = args.bind("today_with_timezone", ["timezone"], 1)?;
     let zone = zone.unwrap_or(Object::None);
-    let zone: chrono_tz::Tz = text(&zone, "today_with_timezone")?
-        .parse()
-        .map_err(|_| Fault::other("a time zone is unknown"))?;
+    let zone: chrono_tz::Tz =
+        text(&zone, "today_with_timezone")?.parse().map_err(|_| Fault::other("a time zone is unknown"))?;
     Ok(Object::Date(host.clock.now().with_timezone(&zone).date_naive()))
 }
 
@@ -168,7 +182,9 @@ fn extreme<'a>(name: &str, args: &Arguments<'a>, wanted: std::cmp::Ordering) -> 
         several => several.to_vec(),
     };
     let mut items = items.into_iter();
-    let Some(mut best) = items.next() else { return Err(Fault::other(format!("{name}() arg is an empty sequence"))) };
+    let Some(mut best) = items.next() else {
+        return Err(Fault::other(format!("{name}() arg is an empty sequence")));
+    };
     let sign = if wanted.is_gt() { ">" } else { "<" };
     for item in items {
         if item.order(&best, sign)? == Some(wanted) {
@@ -189,7 +205,8 @@ fn day_delta<'a>(host: &Host<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
             Delta::checked(i128::from(days) * 86_400_000_000)
         }
     };
-    let moment = Moment::utc(host.clock.wall()).plus(delta.ok_or_else(out_of_range)?).ok_or_else(out_of_range)?;
+    let moment =
+        Moment::utc(host.clock.wall()).plus(delta.ok_or_else(out_of_range)?).ok_or_else(out_of_range)?;
     let format = format.unwrap_or(Object::Text(Text::Borrowed("%Y-%m-%dT%H:%M:%S.%f%z")));
     Ok(write(&moment.wall, moment.zone, text(&format, "day_delta")?).into())
 }

@@ -60,7 +60,9 @@ fn at<'a>(object: &Object<'a>, place: i64) -> Outcome<Option<Object<'a>>> {
         usize::try_from(place).ok().filter(|place| *place < length)
     };
     Ok(match object {
-        Object::Borrowed(Value::List(items) | Value::Tuple(items)) => index(items.len()).map(|at| Object::from(&items[at])),
+        Object::Borrowed(Value::List(items) | Value::Tuple(items)) => {
+            index(items.len()).map(|at| Object::from(&items[at]))
+        }
         Object::List(items) => {
             let items = items.borrow();
             index(items.len()).map(|at| items[at].clone())
@@ -131,9 +133,8 @@ fn own<'a>(object: &Object<'a>, name: &str) -> Option<Object<'a>> {
 /// A number of years or months, which is a decimal in the reference: whole ones are written without a point.
 fn whole(object: Object<'_>) -> Object<'_> {
     match object {
-        Object::Float(number) if number.fract() == 0.0 => {
-            num_traits::FromPrimitive::from_f64(number).map_or(Object::Float(number), |n: num_bigint::BigInt| n.into())
-        }
+        Object::Float(number) if number.fract() == 0.0 => num_traits::FromPrimitive::from_f64(number)
+            .map_or(Object::Float(number), |n: num_bigint::BigInt| n.into()),
         other => other,
     }
 }
@@ -157,7 +158,11 @@ fn date_part<'a>(date: chrono::NaiveDate, name: &str) -> Option<Object<'a>> {
 }
 
 /// `object[start:end:step]`.
-pub(super) fn slice<'a>(object: &Object<'a>, parts: [Option<Object<'a>>; 3], budget: &Budget) -> Outcome<Object<'a>> {
+pub(super) fn slice<'a>(
+    object: &Object<'a>,
+    parts: [Option<Object<'a>>; 3],
+    budget: &Budget,
+) -> Outcome<Object<'a>> {
     object.demand()?;
     if !is_sequence(object) {
         if object.is_mapping() {
@@ -172,7 +177,13 @@ pub(super) fn slice<'a>(object: &Object<'a>, parts: [Option<Object<'a>>; 3], bud
             Some(part) => Some(part.as_integer().ok_or_else(|| {
                 Fault::kind("slice indices must be integers or None or have an __index__ method")
             })?)
-            .map(|number| number.to_i64().unwrap_or(if number.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX })),
+            .map(|number| {
+                number.to_i64().unwrap_or(if number.sign() == num_bigint::Sign::Minus {
+                    i64::MIN
+                } else {
+                    i64::MAX
+                })
+            }),
         };
     }
     let [start, end, step] = bounds;
@@ -193,7 +204,9 @@ pub(super) fn slice<'a>(object: &Object<'a>, parts: [Option<Object<'a>>; 3], bud
     Ok(match object.kind() {
         "list" => Object::list(chosen),
         "tuple" => Object::tuple(chosen),
-        "bytes" => Object::Bytes(chosen.iter().filter_map(|byte| u8::try_from(byte.as_int()?).ok()).collect()),
+        "bytes" => {
+            Object::Bytes(chosen.iter().filter_map(|byte| u8::try_from(byte.as_int()?).ok()).collect())
+        }
         _ => same_kind(object, chosen.iter().filter_map(Object::as_str).collect::<String>()),
     })
 }

@@ -27,8 +27,8 @@ pub(super) enum Token {
 
 /// The longest first.
 const OPERATORS: [&str; 26] = [
-    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=",
-    ".", ":", "|", ",", ";",
+    "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<",
+    "=", ".", ":", "|", ",", ";",
 ];
 
 struct Lexer<'t> {
@@ -124,7 +124,9 @@ impl<'t> Lexer<'t> {
     /// Whether a raw block began here; it is then read up to its end.
     fn raw(&mut self) -> Result<bool, Mistake> {
         let rest = self.rest();
-        let Some(rest) = rest.trim_start_matches(number::is_space).strip_prefix("raw") else { return Ok(false) };
+        let Some(rest) = rest.trim_start_matches(number::is_space).strip_prefix("raw") else {
+            return Ok(false);
+        };
         let rest = rest.trim_start_matches(number::is_space);
         let (sign, rest) = match rest.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -147,7 +149,11 @@ impl<'t> Lexer<'t> {
                 };
                 if let Some(after) = end.strip_prefix("%}") {
                     self.at = start;
-                    let data = if sign { body[..place].trim_start_matches(number::is_space) } else { &body[..place] };
+                    let data = if sign {
+                        body[..place].trim_start_matches(number::is_space)
+                    } else {
+                        &body[..place]
+                    };
                     self.data(if strips { data.trim_end_matches(number::is_space) } else { data });
                     self.at = self.text.len() - after.len();
                     if skips {

@@ -152,7 +152,9 @@ impl<'a> Machine<'a> {
                 let items = value.items()?;
                 if items.len() != targets.len() {
                     let (wanted, given) = (targets.len(), items.len());
-                    return Err(Fault::other(format!("{given} values to unpack where {wanted} are expected")));
+                    return Err(Fault::other(format!(
+                        "{given} values to unpack where {wanted} are expected"
+                    )));
                 }
                 for (target, item) in targets.iter().zip(items) {
                     self.assign(target, item)?;
@@ -379,11 +381,9 @@ impl<'a> Machine<'a> {
             Object::Method(bound) => self.method(bound.0.clone(), &bound.1, args),
             Object::Macro(closure) => self.expand(closure, args),
             Object::Loop(state) => self.recurse(state, args),
-            Object::Joiner(joiner) => Ok(if joiner.1.replace(true) {
-                Object::Text(joiner.0.clone())
-            } else {
-                Object::from("")
-            }),
+            Object::Joiner(joiner) => {
+                Ok(if joiner.1.replace(true) { Object::Text(joiner.0.clone()) } else { Object::from("") })
+            }
             other => {
                 other.demand()?;
                 Err(Fault::kind(format!("'{}' object is not callable", other.kind())))
@@ -417,7 +417,10 @@ impl<'a> Machine<'a> {
         let mut scope: Vec<(&'a str, Object<'a>)> = Vec::new();
         let count = definition.parameters.len();
         if args.positional.len() > count && !definition.catches_rest {
-            return Err(Fault::kind(format!("macro '{}' takes not more than {count} argument(s)", definition.name)));
+            return Err(Fault::kind(format!(
+                "macro '{}' takes not more than {count} argument(s)",
+                definition.name
+            )));
         }
         let (mut rest, mut caller) = (Vec::new(), closure.caller.clone());
         for (name, value) in args.names() {
@@ -425,7 +428,10 @@ impl<'a> Machine<'a> {
                 caller = Some(value.clone());
             } else if !definition.parameters.iter().any(|(known, _)| **known == *name) {
                 if !definition.catches_named {
-                    return Err(Fault::kind(format!("macro '{}' takes no keyword argument '{name}'", definition.name)));
+                    return Err(Fault::kind(format!(
+                        "macro '{}' takes no keyword argument '{name}'",
+                        definition.name
+                    )));
                 }
                 rest.push((Object::from(name.to_owned()), value.clone()));
             }
@@ -467,9 +473,8 @@ impl<'a> Machine<'a> {
 }
 
 pub(super) fn compare<'a>(left: &Object<'a>, comparison: Comparison, right: &Object<'a>) -> Outcome<bool> {
-    let ordered = |sign: &str, holds: fn(std::cmp::Ordering) -> bool| {
-        Ok(left.order(right, sign)?.is_some_and(holds))
-    };
+    let ordered =
+        |sign: &str, holds: fn(std::cmp::Ordering) -> bool| Ok(left.order(right, sign)?.is_some_and(holds));
     match comparison {
         Comparison::Eq => Ok(left.equals(right)),
         Comparison::Ne => Ok(!left.equals(right)),

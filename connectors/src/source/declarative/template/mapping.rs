@@ -107,10 +107,16 @@ impl Tree {
                 // A later entry of the same key counts before the empty ones go.
                 let mut entries = Entries::default();
                 for (key, part) in parts {
-                    put(&mut entries, key.eval(context, Types::ANY)?.unwrap_or_default(), part.eval(context)?)?;
+                    put(
+                        &mut entries,
+                        key.eval(context, Types::ANY)?.unwrap_or_default(),
+                        part.eval(context)?,
+                    )?;
                 }
                 match entries.value() {
-                    Value::Map(map) => Value::Map(map.into_iter().filter(|(_, value)| !value.is_none()).collect()),
+                    Value::Map(map) => {
+                        Value::Map(map.into_iter().filter(|(_, value)| !value.is_none()).collect())
+                    }
                     Value::Dict(entries) => {
                         Value::Dict(entries.into_iter().filter(|(_, value)| !value.is_none()).collect())
                     }

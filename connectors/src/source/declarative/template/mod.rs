@@ -129,8 +129,10 @@ impl Template {
             return Err(Error::config(format!("a template is longer than {LONGEST} bytes")));
         }
         if source.contains(WITHDRAWN) {
-            return Err(Error::config(format!("a template names `{WITHDRAWN}`, which is no longer supported"))
-                .hint("Use `stream_interval` instead."));
+            return Err(Error::config(format!(
+                "a template names `{WITHDRAWN}`, which is no longer supported"
+            ))
+            .hint("Use `stream_interval` instead."));
         }
         let mut nodes = parser::parse(source).map_err(|mistake| {
             Error::config(format!("a template is malformed in line {}: {}", mistake.line, mistake.message))
@@ -270,7 +272,8 @@ impl TextTemplate {
         if self.plain.load(Ordering::Relaxed) == PLAIN {
             return Ok(Value::Text(self.template.source().to_owned()));
         }
-        let value = self.template.attempt(context, Types::ANY).map_err(|fault| self.template.error(&fault))?;
+        let value =
+            self.template.attempt(context, Types::ANY).map_err(|fault| self.template.error(&fault))?;
         let value = value.unwrap_or_else(|| Value::Text(String::new()));
         if self.plain.load(Ordering::Relaxed) == UNKNOWN {
             let is_plain = value.as_text() == Some(self.template.source());
@@ -283,9 +286,10 @@ impl TextTemplate {
     pub fn eval_text<'a>(&'a self, context: &'a Context<'a>) -> Result<String> {
         match self.eval(context)? {
             Value::Text(text) => Ok(text),
-            other => {
-                Object::from(&other).text().map(std::borrow::Cow::into_owned).map_err(|fault| self.template.error(&fault))
-            }
+            other => Object::from(&other)
+                .text()
+                .map(std::borrow::Cow::into_owned)
+                .map_err(|fault| self.template.error(&fault)),
         }
     }
 

@@ -121,7 +121,9 @@ impl<'a> From<&'a Value> for Object<'a> {
             Value::Text(text) => Self::Text(Text::Borrowed(text)),
             Value::Bytes(bytes) => Self::Bytes(Rc::from(&bytes[..])),
             Value::Ellipsis => Self::Ellipsis,
-            Value::List(_) | Value::Tuple(_) | Value::Set(_) | Value::Map(_) | Value::Dict(_) => Self::Borrowed(value),
+            Value::List(_) | Value::Tuple(_) | Value::Set(_) | Value::Map(_) | Value::Dict(_) => {
+                Self::Borrowed(value)
+            }
         }
     }
 }
@@ -363,7 +365,8 @@ impl<'a> Object<'a> {
 
     /// Keys and values, where this is a mapping.
     pub(crate) fn entries(&self) -> Option<Dict<'a>> {
-        let of_map = |map: &'a Map| map.iter().map(|(key, value)| (Self::from(key), Self::from(value))).collect();
+        let of_map =
+            |map: &'a Map| map.iter().map(|(key, value)| (Self::from(key), Self::from(value))).collect();
         match self {
             Self::Dict(entries) => Some(entries.borrow().clone()),
             Self::Borrowed(Value::Map(map)) => Some(of_map(map)),
@@ -383,9 +386,10 @@ impl<'a> Object<'a> {
                 entries.borrow().iter().find(|(known, _)| known.equals(key)).map(|(_, value)| value.clone())
             }
             Self::Borrowed(Value::Map(map)) => in_map(map),
-            Self::Borrowed(Value::Dict(entries)) => {
-                entries.iter().find(|(known, _)| Self::from(known).equals(key)).map(|(_, value)| Self::from(value))
-            }
+            Self::Borrowed(Value::Dict(entries)) => entries
+                .iter()
+                .find(|(known, _)| Self::from(known).equals(key))
+                .map(|(_, value)| Self::from(value)),
             Self::Slice(slice) => in_map(slice.merged()),
             _ => None,
         }
@@ -401,7 +405,9 @@ impl<'a> Object<'a> {
                 Err(Fault::kind(format!("unhashable type: '{}'", self.kind())))
             }
             Self::Tuple(items) => items.iter().try_for_each(Self::hashable),
-            Self::Borrowed(Value::Tuple(items)) => items.iter().try_for_each(|item| Self::from(item).hashable()),
+            Self::Borrowed(Value::Tuple(items)) => {
+                items.iter().try_for_each(|item| Self::from(item).hashable())
+            }
             _ => Ok(()),
         }
     }

@@ -31,7 +31,12 @@ impl Operator {
 }
 
 /// `left operator right`.
-pub(super) fn apply<'a>(left: &Object<'a>, operator: Operator, right: &Object<'a>, budget: &Budget) -> Outcome<Object<'a>> {
+pub(super) fn apply<'a>(
+    left: &Object<'a>,
+    operator: Operator,
+    right: &Object<'a>,
+    budget: &Budget,
+) -> Outcome<Object<'a>> {
     if let (Object::Int(left), Object::Int(right)) = (left, right)
         && let Some(result) = small(*left, operator, *right)
     {
@@ -150,7 +155,9 @@ fn integers<'a>(left: &BigInt, operator: Operator, right: &BigInt) -> Outcome<Ob
     if right.is_zero() && matches!(operator, Operator::Div | Operator::FloorDiv | Operator::Mod) {
         return Err(Fault::other(BY_ZERO));
     }
-    if left.bits().max(right.bits()) > WIDEST || (operator == Operator::Mul && left.bits() + right.bits() > WIDEST) {
+    if left.bits().max(right.bits()) > WIDEST
+        || (operator == Operator::Mul && left.bits() + right.bits() > WIDEST)
+    {
         return Err(Fault::Limit("a number has too many digits".to_owned()));
     }
     let uneven = || !(left % right).is_zero() && left.is_negative() != right.is_negative();
@@ -180,7 +187,8 @@ fn true_division(left: &BigInt, right: &BigInt) -> Outcome<f64> {
     let scaled = if shift > 0 { &top << shift } else { top.clone() };
     let bottom = if shift < 0 { &bottom << -shift } else { bottom };
     let (quotient, rest) = (&scaled / &bottom, &scaled % &bottom);
-    let mut bits = quotient.to_u128().ok_or_else(|| Fault::other("integer division result too large for a float"))?;
+    let mut bits =
+        quotient.to_u128().ok_or_else(|| Fault::other("integer division result too large for a float"))?;
     bits |= u128::from(!rest.is_zero());
     #[expect(clippy::cast_precision_loss, reason = "this is the one rounding")]
     let mantissa = bits as f64;
@@ -206,7 +214,8 @@ fn scale(mantissa: f64, mut exponent: i32) -> f64 {
 fn integer_power<'a>(left: &BigInt, right: &BigInt) -> Outcome<Object<'a>> {
     if right.is_negative() {
         let left = number::to_float(left).ok_or_else(|| Fault::other("int too large to convert to float"))?;
-        let right = number::to_float(right).ok_or_else(|| Fault::other("int too large to convert to float"))?;
+        let right =
+            number::to_float(right).ok_or_else(|| Fault::other("int too large to convert to float"))?;
         return power(left, right).map(Object::Float);
     }
     let too_large = || Fault::Limit("a number has too many digits".to_owned());
@@ -216,7 +225,10 @@ fn integer_power<'a>(left: &BigInt, right: &BigInt) -> Outcome<Object<'a>> {
         let parity = u32::from((right % 2u32) == BigInt::from(1));
         if right.is_zero() { 0 } else { 2 - parity }
     } else {
-        right.to_u32().filter(|exponent| u64::from(*exponent) * left.bits() <= WIDEST).ok_or_else(too_large)?
+        right
+            .to_u32()
+            .filter(|exponent| u64::from(*exponent) * left.bits() <= WIDEST)
+            .ok_or_else(too_large)?
     };
     Ok(left.pow(exponent).into())
 }
@@ -239,7 +251,9 @@ fn add<'a>(left: &Object<'a>, right: &Object<'a>, budget: &Budget) -> Outcome<Op
         return Ok(Some(if left.kind() == "list" { Object::list(items) } else { Object::tuple(items) }));
     }
     Ok(match (left, right) {
-        (Object::Bytes(left), Object::Bytes(right)) => Some(Object::Bytes([&left[..], right].concat().into())),
+        (Object::Bytes(left), Object::Bytes(right)) => {
+            Some(Object::Bytes([&left[..], right].concat().into()))
+        }
         (Object::Delta(left), Object::Delta(right)) => Some(span(left.0 + right.0)?),
         (Object::Moment(moment), Object::Delta(delta)) | (Object::Delta(delta), Object::Moment(moment)) => {
             Some(in_range(moment.plus(**delta))?)
@@ -247,13 +261,14 @@ fn add<'a>(left: &Object<'a>, right: &Object<'a>, budget: &Budget) -> Outcome<Op
         (Object::Date(date), Object::Delta(delta)) | (Object::Delta(delta), Object::Date(date)) => {
             Some(Object::Date(add_days(*date, **delta).ok_or_else(out_of_range)?))
         }
-        (Object::Calendar(calendar), Object::Moment(moment)) | (Object::Moment(moment), Object::Calendar(calendar)) => {
-            Some(in_range(calendar.after(moment))?)
-        }
-        (Object::Calendar(calendar), Object::Date(date)) | (Object::Date(date), Object::Calendar(calendar)) => {
+        (Object::Calendar(calendar), Object::Moment(moment))
+        | (Object::Moment(moment), Object::Calendar(calendar)) => Some(in_range(calendar.after(moment))?),
+        (Object::Calendar(calendar), Object::Date(date))
+        | (Object::Date(date), Object::Calendar(calendar)) => {
             Some(Object::Date(calendar.after_date(*date).ok_or_else(out_of_range)?))
         }
-        (Object::Calendar(calendar), Object::Delta(delta)) | (Object::Delta(delta), Object::Calendar(calendar)) => {
+        (Object::Calendar(calendar), Object::Delta(delta))
+        | (Object::Delta(delta), Object::Calendar(calendar)) => {
             Some(with_rest(**calendar, calendar.rest.0 + delta.0))
         }
         (Object::Calendar(left), Object::Calendar(right)) => Some(joined(**left, **right)),
@@ -278,18 +293,23 @@ fn subtract<'a>(left: &Object<'a>, right: &Object<'a>) -> Outcome<Option<Object<
         (Object::Date(left), Object::Date(right)) => {
             Some(span(i128::from((*left - *right).num_days()) * 86_400_000_000)?)
         }
-        (Object::Moment(moment), Object::Calendar(calendar)) => Some(in_range(calendar.negated().after(moment))?),
+        (Object::Moment(moment), Object::Calendar(calendar)) => {
+            Some(in_range(calendar.negated().after(moment))?)
+        }
         (Object::Date(date), Object::Calendar(calendar)) => {
             Some(Object::Date(calendar.before_date(*date).ok_or_else(out_of_range)?))
         }
-        (Object::Calendar(calendar), Object::Delta(delta)) => Some(with_rest(**calendar, calendar.rest.0 - delta.0)),
+        (Object::Calendar(calendar), Object::Delta(delta)) => {
+            Some(with_rest(**calendar, calendar.rest.0 - delta.0))
+        }
         (Object::Delta(delta), Object::Calendar(calendar)) => {
             Some(with_rest(calendar.negated(), delta.0 - calendar.rest.0))
         }
         (Object::Calendar(left), Object::Calendar(right)) => Some(joined(**left, right.negated())),
         _ if left.kind() == "set" && right.kind() == "set" => {
             let (items, others) = (left.items()?, right.items()?);
-            let left: Vec<_> = items.into_iter().filter(|item| !others.iter().any(|other| other.equals(item))).collect();
+            let left: Vec<_> =
+                items.into_iter().filter(|item| !others.iter().any(|other| other.equals(item))).collect();
             Some(Object::Set(Rc::new(left.into())))
         }
         _ => None,
@@ -327,7 +347,11 @@ fn multiply<'a>(left: &Object<'a>, right: &Object<'a>, budget: &Budget) -> Outco
     if let Some(text) = value.as_str() {
         budget.room(text.len().checked_mul(times).ok_or_else(too_large)?)?;
         let text = text.repeat(times);
-        return Ok(Some(if matches!(value, Object::Markup(_)) { Object::Markup(text.into()) } else { text.into() }));
+        return Ok(Some(if matches!(value, Object::Markup(_)) {
+            Object::Markup(text.into())
+        } else {
+            text.into()
+        }));
     }
     if let Object::Bytes(bytes) = value {
         budget.room(bytes.len().checked_mul(times).ok_or_else(too_large)?)?;
@@ -339,7 +363,11 @@ fn multiply<'a>(left: &Object<'a>, right: &Object<'a>, budget: &Budget) -> Outco
     Ok(Some(if value.kind() == "list" { Object::list(repeated) } else { Object::tuple(repeated) }))
 }
 
-fn divide_spans<'a>(left: &Object<'a>, operator: Operator, right: &Object<'a>) -> Outcome<Option<Object<'a>>> {
+fn divide_spans<'a>(
+    left: &Object<'a>,
+    operator: Operator,
+    right: &Object<'a>,
+) -> Outcome<Option<Object<'a>>> {
     let Object::Delta(delta) = left else { return Ok(None) };
     let micros = delta.0;
     match right {
@@ -351,7 +379,10 @@ fn divide_spans<'a>(left: &Object<'a>, operator: Operator, right: &Object<'a>) -
             Ok(Some(match operator {
                 Operator::Div => Object::Float(true_division(&left, &right)?),
                 Operator::FloorDiv => integers(&left, operator, &right)?,
-                _ => span(micros.rem_euclid(other.0) + if other.0 < 0 && micros.rem_euclid(other.0) != 0 { other.0 } else { 0 })?,
+                _ => span(
+                    micros.rem_euclid(other.0)
+                        + if other.0 < 0 && micros.rem_euclid(other.0) != 0 { other.0 } else { 0 },
+                )?,
             }))
         }
         Object::Float(divisor) if operator == Operator::Div => {
@@ -366,7 +397,8 @@ fn divide_spans<'a>(left: &Object<'a>, operator: Operator, right: &Object<'a>) -
                 return Err(Fault::other(BY_ZERO));
             }
             let divisor = i128::from(divisor);
-            let floor = micros.div_euclid(divisor) - i128::from(divisor < 0 && micros.rem_euclid(divisor) != 0);
+            let floor =
+                micros.div_euclid(divisor) - i128::from(divisor < 0 && micros.rem_euclid(divisor) != 0);
             if operator == Operator::FloorDiv {
                 return Ok(Some(span(floor)?));
             }
@@ -383,7 +415,11 @@ fn scaled(delta: Delta, factor: f64) -> Outcome<Delta> {
     if !factor.is_finite() {
         return Err(Fault::other("cannot convert float to integer"));
     }
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "checked against the range after")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "checked against the range after"
+    )]
     let micros = (delta.0 as f64 * factor).round_ties_even() as i128;
     Delta::checked(micros).ok_or_else(out_of_range)
 }
@@ -418,7 +454,11 @@ pub(super) fn escaped(object: &Object<'_>) -> String {
 }
 
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('>', "&gt;").replace('<', "&lt;").replace('\'', "&#39;").replace('"', "&#34;")
+    text.replace('&', "&amp;")
+        .replace('>', "&gt;")
+        .replace('<', "&lt;")
+        .replace('\'', "&#39;")
+        .replace('"', "&#34;")
 }
 
 /// `-value`.

@@ -29,7 +29,10 @@ impl Parser {
     }
 
     /// Runs `inner` one level deeper.
-    pub(super) fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, Mistake>) -> Result<T, Mistake> {
+    pub(super) fn deeper<T>(
+        &mut self,
+        inner: impl FnOnce(&mut Self) -> Result<T, Mistake>,
+    ) -> Result<T, Mistake> {
         if self.depth >= DEPTH {
             return self.fail(format!("the template is nested deeper than {DEPTH} levels"));
         }
@@ -68,7 +71,11 @@ impl Parser {
     }
 
     pub(super) fn expect(&mut self, operator: &str) -> Result<(), Mistake> {
-        if self.eat(operator) { Ok(()) } else { self.fail(format!("expected {operator:?}, got {}", self.shown())) }
+        if self.eat(operator) {
+            Ok(())
+        } else {
+            self.fail(format!("expected {operator:?}, got {}", self.shown()))
+        }
     }
 
     pub(super) fn name(&mut self) -> Result<Box<str>, Mistake> {
@@ -113,7 +120,8 @@ impl Parser {
                     self.at += 1;
                     nodes.push(Node::Print(self.tuple(true, &[])?));
                     if !matches!(self.peek(), Some(Token::VariableEnd)) {
-                        return self.fail(format!("expected the end of the expression, got {}", self.shown()));
+                        return self
+                            .fail(format!("expected the end of the expression, got {}", self.shown()));
                     }
                     self.at += 1;
                 }
@@ -128,7 +136,11 @@ impl Parser {
                 _ => return self.fail(format!("unexpected {}", self.shown())),
             }
         }
-        if ends.is_empty() { Ok(nodes) } else { self.fail(format!("the statement \"{}\" is missing", ends.join("\" or \""))) }
+        if ends.is_empty() {
+            Ok(nodes)
+        } else {
+            self.fail(format!("the statement \"{}\" is missing", ends.join("\" or \"")))
+        }
     }
 
     /// A body: after the statement's end, up to one of `ends`, whose name is left.
@@ -176,7 +188,8 @@ impl Parser {
                 Node::Scope(self.body_to("endautoescape")?)
             }
             "include" | "import" | "from" | "extends" => {
-                return self.fail(format!("the statement {name:?} needs other templates, which there are none of"));
+                return self
+                    .fail(format!("the statement {name:?} needs other templates, which there are none of"));
             }
             _ => return self.fail(format!("the statement {name:?} is unknown or out of place")),
         };
@@ -223,7 +236,9 @@ impl Parser {
             if self.eat_name("elif") {
                 continue;
             }
-            let otherwise = if self.eat_name("else") { self.body_to("endif")? } else {
+            let otherwise = if self.eat_name("else") {
+                self.body_to("endif")?
+            } else {
                 self.at += 1;
                 Vec::new()
             };
@@ -240,7 +255,9 @@ impl Parser {
         let test = if self.eat_name("if") { Some(self.expression()?) } else { None };
         let recursive = self.eat_name("recursive");
         let body = self.body(&["endfor", "else"])?;
-        let otherwise = if self.eat_name("else") { self.body_to("endfor")? } else {
+        let otherwise = if self.eat_name("else") {
+            self.body_to("endfor")?
+        } else {
             self.at += 1;
             Vec::new()
         };

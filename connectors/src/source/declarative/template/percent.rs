@@ -58,7 +58,8 @@ pub(super) fn format(text: &str, args: &Object<'_>, budget: &Budget) -> Outcome<
                 _ => {}
             }
         }
-        let mut next = || given.pop_front().ok_or_else(|| Fault::kind("not enough arguments for format string"));
+        let mut next =
+            || given.pop_front().ok_or_else(|| Fault::kind("not enough arguments for format string"));
         if characters.next_if_eq(&'*').is_some() {
             let width = next()?.as_int().ok_or_else(|| Fault::kind("* wants int"))?;
             if width < 0 {
@@ -95,7 +96,10 @@ pub(super) fn format(text: &str, args: &Object<'_>, budget: &Budget) -> Outcome<
         budget.room(converted.len())?;
         out.push_str(&converted);
     }
-    if !given.is_empty() && !used_mapping && !(args.is_mapping() || args.is_undefined() || args.kind() == "list") {
+    if !given.is_empty()
+        && !used_mapping
+        && !(args.is_mapping() || args.is_undefined() || args.kind() == "list")
+    {
         return Err(Fault::kind("not all arguments converted during string formatting"));
     }
     Ok(out)
@@ -120,7 +124,9 @@ fn conversion(value: &Object<'_>, kind: char, mut spec: Spec) -> Outcome<String>
         'd' | 'i' | 'u' => {
             value.demand()?;
             let number = match value {
-                Object::Float(number) => number::truncate(*number).ok_or_else(|| Fault::other("cannot convert float"))?,
+                Object::Float(number) => {
+                    number::truncate(*number).ok_or_else(|| Fault::other("cannot convert float"))?
+                }
                 other => other.as_integer().ok_or_else(|| wants_number(kind, value))?,
             };
             spec.kind = Some('d');
@@ -169,9 +175,11 @@ impl Spec {
         if characters.next_if_eq(&'.').is_some() {
             let mut precision = None;
             while let Some(digit) = characters.next_if(char::is_ascii_digit) {
-                precision = Some((precision.unwrap_or(0) * 10 + digit as usize - '0' as usize).min(WIDEST + 1));
+                precision =
+                    Some((precision.unwrap_or(0) * 10 + digit as usize - '0' as usize).min(WIDEST + 1));
             }
-            spec.precision = Some(precision.ok_or_else(|| Fault::other("Format specifier missing precision"))?);
+            spec.precision =
+                Some(precision.ok_or_else(|| Fault::other("Format specifier missing precision"))?);
         }
         spec.kind = characters.next();
         if characters.next().is_some() {
@@ -189,7 +197,8 @@ impl Spec {
     }
 
     fn text(&self, text: &str) -> String {
-        let text: String = self.precision.map_or_else(|| text.to_owned(), |most| text.chars().take(most).collect());
+        let text: String =
+            self.precision.map_or_else(|| text.to_owned(), |most| text.chars().take(most).collect());
         self.padded("", &text, '<')
     }
 
@@ -198,7 +207,9 @@ impl Spec {
         let left = self.align == Some('<');
         let (fill, align) = match (self.fill, self.align) {
             (Some(' '), _) if self.zero && !left => ('0', '='),
-            (fill, Some(align)) => (fill.unwrap_or(if self.zero && fill.is_none() { '0' } else { ' ' }), align),
+            (fill, Some(align)) => {
+                (fill.unwrap_or(if self.zero && fill.is_none() { '0' } else { ' ' }), align)
+            }
             (_, None) if self.zero && usual == '>' => ('0', '='),
             (_, None) => (if self.zero { '0' } else { ' ' }, usual),
         };
@@ -245,7 +256,8 @@ impl Spec {
     fn float(&self, number: f64) -> String {
         let magnitude = number.abs();
         let upper = self.kind.is_some_and(|kind| kind.is_ascii_uppercase());
-        let mut body = if magnitude.is_finite() { self.digits(magnitude) } else { number::float_text(magnitude) };
+        let mut body =
+            if magnitude.is_finite() { self.digits(magnitude) } else { number::float_text(magnitude) };
         if upper {
             body.make_ascii_uppercase();
         }
@@ -325,9 +337,15 @@ pub(super) fn formatted(value: &Object<'_>, spec: &str) -> Outcome<String> {
     }
     let spec = Spec::parse(spec)?;
     match (value, spec.kind) {
-        (Object::Text(_) | Object::Markup(_), None | Some('s')) => Ok(spec.text(value.as_str().unwrap_or_default())),
-        (Object::Float(number), None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'n' | '%')) => Ok(spec.float(*number)),
-        (_, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')) if value.is_integer() => Ok(spec.float(to_float(value)?)),
+        (Object::Text(_) | Object::Markup(_), None | Some('s')) => {
+            Ok(spec.text(value.as_str().unwrap_or_default()))
+        }
+        (Object::Float(number), None | Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'n' | '%')) => {
+            Ok(spec.float(*number))
+        }
+        (_, Some('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%')) if value.is_integer() => {
+            Ok(spec.float(to_float(value)?))
+        }
         (_, None | Some('d' | 'n' | 'x' | 'X' | 'o' | 'b')) if value.is_integer() => {
             if spec.precision.is_some() {
                 return Err(Fault::other("Precision not allowed in integer format specifier"));
@@ -340,11 +358,18 @@ pub(super) fn formatted(value: &Object<'_>, spec: &str) -> Outcome<String> {
         }
         (_, Some('c')) if value.is_integer() => {
             let code = value.as_int().and_then(|code| u32::try_from(code).ok()).and_then(char::from_u32);
-            code.map(|character| spec.text(&character.to_string())).ok_or_else(|| Fault::other("%c arg not in range"))
+            code.map(|character| spec.text(&character.to_string()))
+                .ok_or_else(|| Fault::other("%c arg not in range"))
         }
-        (Object::Text(_) | Object::Markup(_) | Object::Float(_) | Object::Bool(_) | Object::Int(_) | Object::Big(_), _) => {
-            Err(Fault::other(format!("unknown format code for object of type '{}'", value.kind())))
-        }
+        (
+            Object::Text(_)
+            | Object::Markup(_)
+            | Object::Float(_)
+            | Object::Bool(_)
+            | Object::Int(_)
+            | Object::Big(_),
+            _,
+        ) => Err(Fault::other(format!("unknown format code for object of type '{}'", value.kind()))),
         _ => Err(Fault::kind(format!("unsupported format string passed to {}.__format__", value.kind()))),
     }
 }

@@ -100,7 +100,8 @@ pub(super) fn call<'a>(state: &Loop<'a>, name: &str, args: &Arguments<'a>) -> Ou
     }
     let mut last = state.last_changed.borrow_mut();
     let same = last.as_ref().is_some_and(|last| {
-        last.len() == args.positional.len() && last.iter().zip(&args.positional).all(|(left, right)| left.equals(right))
+        last.len() == args.positional.len()
+            && last.iter().zip(&args.positional).all(|(left, right)| left.equals(right))
     });
     *last = Some(args.positional.clone());
     Ok((!same).into())

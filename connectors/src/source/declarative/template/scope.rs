@@ -192,7 +192,11 @@ impl<'n> Finder<'n> {
         match expr {
             Expr::Const(_) => {}
             Expr::Name(name) => self.load(name),
-            Expr::List(items) | Expr::Tuple(items) | Expr::And(items) | Expr::Or(items) | Expr::Concat(items) => {
+            Expr::List(items)
+            | Expr::Tuple(items)
+            | Expr::And(items)
+            | Expr::Or(items)
+            | Expr::Concat(items) => {
                 items.iter().for_each(|item| self.expr(item));
             }
             Expr::Dict(entries) => entries.iter().for_each(|(key, value)| {

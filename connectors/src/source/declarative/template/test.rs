@@ -12,13 +12,52 @@ use super::{filter, method};
 
 /// The names of all tests.
 pub(super) const NAMES: [&str; 37] = [
-    "odd", "even", "divisibleby", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true",
-    "integer", "float", "lower", "upper", "string", "mapping", "number", "sequence", "iterable", "callable", "sameas",
-    "escaped", "in", "==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", "ge", ">=", "<", "lt", "<=",
+    "odd",
+    "even",
+    "divisibleby",
+    "defined",
+    "undefined",
+    "filter",
+    "test",
+    "none",
+    "boolean",
+    "false",
+    "true",
+    "integer",
+    "float",
+    "lower",
+    "upper",
+    "string",
+    "mapping",
+    "number",
+    "sequence",
+    "iterable",
+    "callable",
+    "sameas",
+    "escaped",
+    "in",
+    "==",
+    "eq",
+    "equalto",
+    "!=",
+    "ne",
+    ">",
+    "gt",
+    "greaterthan",
+    "ge",
+    ">=",
+    "<",
+    "lt",
+    "<=",
 ];
 
 /// Whether `value` is what the test `name` says.
-pub(super) fn call<'a>(machine: &Machine<'a>, name: &str, value: &Object<'a>, args: &Arguments<'a>) -> Outcome<bool> {
+pub(super) fn call<'a>(
+    machine: &Machine<'a>,
+    name: &str,
+    value: &Object<'a>,
+    args: &Arguments<'a>,
+) -> Outcome<bool> {
     if let Some(comparison) = comparison(name) {
         let [other] = args.bind(name, ["*other"], 1)?;
         return compare(value, comparison, &other.unwrap_or(Object::None));
@@ -54,8 +93,11 @@ pub(super) fn call<'a>(machine: &Machine<'a>, name: &str, value: &Object<'a>, ar
         "string" => is_text,
         "lower" | "upper" => {
             let text = value.text()?;
-            let (unwanted, wanted): (fn(char) -> bool, fn(char) -> bool) =
-                if name == "lower" { (char::is_uppercase, char::is_lowercase) } else { (char::is_lowercase, char::is_uppercase) };
+            let (unwanted, wanted): (fn(char) -> bool, fn(char) -> bool) = if name == "lower" {
+                (char::is_uppercase, char::is_lowercase)
+            } else {
+                (char::is_lowercase, char::is_uppercase)
+            };
             text.chars().any(wanted) && !text.chars().any(unwanted)
         }
         "mapping" => value.is_mapping(),
@@ -67,10 +109,18 @@ pub(super) fn call<'a>(machine: &Machine<'a>, name: &str, value: &Object<'a>, ar
         }
         "iterable" => iterable(value),
         "callable" => match value {
-            Object::Function(_) | Object::Method(_) | Object::Macro(_) | Object::Joiner(_) | Object::Loop(_) => true,
+            Object::Function(_)
+            | Object::Method(_)
+            | Object::Macro(_)
+            | Object::Joiner(_)
+            | Object::Loop(_) => true,
             other => other.is_undefined(),
         },
         "escaped" => matches!(value, Object::Markup(_)),
+        "filter" | "test" if value.hashable().is_err() => {
+            value.hashable()?;
+            false
+        }
         "filter" => value.as_str().is_some_and(filter::exists),
         "test" => value.as_str().is_some_and(|name| NAMES.contains(&name)),
         _ => return Err(Fault::other(format!("No test named '{name}' found."))),
@@ -92,10 +142,24 @@ fn comparison(name: &str) -> Option<Comparison> {
 
 fn iterable(value: &Object<'_>) -> bool {
     match value {
-        Object::None | Object::Bool(_) | Object::Int(_) | Object::Big(_) | Object::Float(_) | Object::Moment(_)
-        | Object::Date(_) | Object::Time(_) | Object::Delta(_) | Object::Calendar(_) | Object::Zone(_)
-        | Object::Function(_) | Object::Method(_) | Object::Macro(_) | Object::Namespace(_) | Object::Joiner(_)
-        | Object::Cycler(_) | Object::Ellipsis => false,
+        Object::None
+        | Object::Bool(_)
+        | Object::Int(_)
+        | Object::Big(_)
+        | Object::Float(_)
+        | Object::Moment(_)
+        | Object::Date(_)
+        | Object::Time(_)
+        | Object::Delta(_)
+        | Object::Calendar(_)
+        | Object::Zone(_)
+        | Object::Function(_)
+        | Object::Method(_)
+        | Object::Macro(_)
+        | Object::Namespace(_)
+        | Object::Joiner(_)
+        | Object::Cycler(_)
+        | Object::Ellipsis => false,
         other => !method::exists(other, "next"),
     }
 }

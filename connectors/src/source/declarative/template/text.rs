@@ -102,9 +102,11 @@ impl<'a> Object<'a> {
                 // Entries by reference: records are written often.
                 write_entries(out, depth, map.iter().map(|(key, value)| (key.into(), value.into())))
             }
-            Self::Slice(slice) => {
-                write_entries(out, depth, slice.merged().iter().map(|(key, value)| (key.into(), value.into())))
-            }
+            Self::Slice(slice) => write_entries(
+                out,
+                depth,
+                slice.merged().iter().map(|(key, value)| (key.into(), value.into())),
+            ),
             Self::Dict(_) | Self::Borrowed(Value::Dict(_)) => {
                 write_entries(out, depth, self.entries().unwrap_or_default().into_iter())
             }
@@ -132,11 +134,16 @@ impl<'a> Object<'a> {
                 }
                 write_items(out, depth, '{', '}', items.into_iter())
             }
-            Self::List(_) | Self::Borrowed(Value::List(_)) => write_items(out, depth, '[', ']', self.items()?.into_iter()),
+            Self::List(_) | Self::Borrowed(Value::List(_)) => {
+                write_items(out, depth, '[', ']', self.items()?.into_iter())
+            }
             Self::Namespace(entries) => {
                 out.push_str("<Namespace ");
-                let entries: Vec<_> =
-                    entries.borrow().iter().map(|(key, value)| (Self::from(key.to_string()), value.clone())).collect();
+                let entries: Vec<_> = entries
+                    .borrow()
+                    .iter()
+                    .map(|(key, value)| (Self::from(key.to_string()), value.clone()))
+                    .collect();
                 write_entries(out, depth, entries.into_iter())?;
                 out.push('>');
                 Ok(())

@@ -18,8 +18,8 @@ const DEPTH: usize = 512;
 impl Value {
     /// Reads one JSON document.
     pub fn from_json(text: &[u8]) -> Result<Self> {
-        let text = std::str::from_utf8(text)
-            .map_err(|error| Error::data("JSON is not UTF-8").with_source(error))?;
+        let text =
+            std::str::from_utf8(text).map_err(|error| Error::data("JSON is not UTF-8").with_source(error))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
         let value = reader.value(0)?;
@@ -327,7 +327,8 @@ impl Reader<'_> {
     }
 
     fn hex(&mut self) -> Result<u32> {
-        let digits = self.bytes.get(self.at..self.at + 4).filter(|four| four.iter().all(u8::is_ascii_hexdigit));
+        let digits =
+            self.bytes.get(self.at..self.at + 4).filter(|four| four.iter().all(u8::is_ascii_hexdigit));
         let code = digits
             .and_then(|four| std::str::from_utf8(four).ok())
             .and_then(|four| u32::from_str_radix(four, 16).ok())

@@ -6,7 +6,6 @@
 //! values and never copy them.
 
 mod json;
-mod serde;
 #[cfg(test)]
 mod tests;
 
@@ -116,10 +115,6 @@ impl Map {
     /// The values in order.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.0.values()
-    }
-
-    pub(crate) fn at(&self, place: usize) -> Option<(&str, &Value)> {
-        self.0.get_index(place).map(|(key, value)| (&**key, value))
     }
 }
 

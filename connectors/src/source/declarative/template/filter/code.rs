@@ -34,7 +34,11 @@ pub(super) fn call<'a>(
         "hmac" => keyed(value, args),
         "base64encode" => method_of_text(value, "encode").map(|text| STANDARD.encode(text).into()),
         "base64binascii_decode" => method_of_text(value, "encode").and_then(|text| {
-            if text.is_ascii() { Ok(STANDARD.encode(text).into()) } else { Err(Fault::other("a text is not ASCII")) }
+            if text.is_ascii() {
+                Ok(STANDARD.encode(text).into())
+            } else {
+                Err(Fault::other("a text is not ASCII"))
+            }
         }),
         "base64decode" => decode(value),
         "regex_search" => search(value, args),
@@ -55,7 +59,9 @@ pub(super) fn call<'a>(
 /// The text of a value of which the reference calls a method: another value has no such method.
 fn method_of_text<'o>(value: &'o Object<'_>, method: &str) -> Outcome<&'o str> {
     value.demand()?;
-    value.as_str().ok_or_else(|| Fault::other(format!("'{}' object has no attribute '{method}'", value.kind())))
+    value
+        .as_str()
+        .ok_or_else(|| Fault::other(format!("'{}' object has no attribute '{method}'", value.kind())))
 }
 
 fn hash<'a>(value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
@@ -93,7 +99,8 @@ fn keyed<'a>(value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
 fn decode<'a>(value: &Object<'a>) -> Outcome<Object<'a>> {
     let text = method_of_text(value, "encode")?;
     // Python leaves out what is no letter of base64.
-    let kept: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).collect();
+    let kept: String =
+        text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=')).collect();
     let bytes = STANDARD.decode(kept).map_err(|_| Fault::other("a text is not base64"))?;
     String::from_utf8(bytes).map(Object::from).map_err(|_| Fault::other("what base64 encoded is not UTF-8"))
 }
@@ -132,7 +139,9 @@ fn search<'a>(value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
     let pattern = text(&pattern, "regex_search")?;
     let subject = subject(value)?;
     with_regex(pattern, |regex| {
-        let found = regex.captures(subject).map_err(|_| Fault::Limit("a regular expression takes too long".to_owned()))?;
+        let found = regex
+            .captures(subject)
+            .map_err(|_| Fault::Limit("a regular expression takes too long".to_owned()))?;
         let Some(found) = found.filter(|found| found.len() > 1) else { return Ok(Object::from("")) };
         Ok(found.get(1).map_or(Object::None, |group| group.as_str().to_owned().into()))
     })
@@ -187,7 +196,9 @@ fn expand(by: &str, found: &fancy_regex::Captures<'_, str>, out: &mut String) ->
                 't' => out.push('\t'),
                 'r' => out.push('\r'),
                 '\\' => out.push('\\'),
-                letter if letter.is_ascii_alphabetic() => return Err(Fault::other("a replacement has a bad escape")),
+                letter if letter.is_ascii_alphabetic() => {
+                    return Err(Fault::other("a replacement has a bad escape"));
+                }
                 letter => {
                     out.push('\\');
                     out.push(letter);
@@ -211,14 +222,12 @@ fn string<'a>(value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
 
 fn json<'a>(machine: &Machine<'a>, value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
     let [indent] = args.bind("tojson", ["indent"], 0)?;
-    let indent = indent.and_then(|indent| usize::try_from(indent.as_int()?).ok()).map(|indent| indent.min(64));
+    let indent =
+        indent.and_then(|indent| usize::try_from(indent.as_int()?).ok()).map(|indent| indent.min(64));
     let text = dumps(value, Style { sorted: true, indent })?;
     machine.host.budget.room(text.len())?;
-    let safe = text
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('&', "\\u0026")
-        .replace('\'', "\\u0027");
+    let safe =
+        text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027");
     Ok(Object::Markup(safe.into()))
 }
 
@@ -244,7 +253,11 @@ fn striptags(text: &str) -> String {
     let mut rest = text;
     while let Some(place) = rest.find('<') {
         out.push_str(&rest[..place]);
-        let end = if rest[place..].starts_with("<!--") { rest[place..].find("-->").map(|end| end + 3) } else { rest[place..].find('>').map(|end| end + 1) };
+        let end = if rest[place..].starts_with("<!--") {
+            rest[place..].find("-->").map(|end| end + 3)
+        } else {
+            rest[place..].find('>').map(|end| end + 1)
+        };
         let Some(end) = end else {
             rest = &rest[place..];
             break;
@@ -253,5 +266,10 @@ fn striptags(text: &str) -> String {
     }
     out.push_str(rest);
     let folded = out.split_whitespace().collect::<Vec<_>>().join(" ");
-    folded.replace("&lt;", "<").replace("&gt;", ">").replace("&#34;", "\"").replace("&#39;", "'").replace("&amp;", "&")
+    folded
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'")
+        .replace("&amp;", "&")
 }

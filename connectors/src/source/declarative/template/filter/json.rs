@@ -73,7 +73,10 @@ fn key_text(key: &Object<'_>) -> Outcome<String> {
         Object::Float(number) => float(*number),
         Object::Text(_) | Object::Markup(_) | Object::Int(_) | Object::Big(_) => key.text()?.into_owned(),
         other => {
-            return Err(Fault::kind(format!("keys must be str, int, float, bool or None, not {}", other.kind())));
+            return Err(Fault::kind(format!(
+                "keys must be str, int, float, bool or None, not {}",
+                other.kind()
+            )));
         }
     })
 }

@@ -19,7 +19,8 @@ pub(super) fn call<'a>(
     match name {
         "default" | "d" => {
             let [default, falsy] = args.bind("default", ["default_value", "boolean"], 0)?;
-            let replaced = value.is_undefined() || (falsy.is_some_and(|falsy| falsy.is_true()) && !value.is_true());
+            let replaced =
+                value.is_undefined() || (falsy.is_some_and(|falsy| falsy.is_true()) && !value.is_true());
             Ok(if replaced { default.unwrap_or(Object::from("")) } else { value })
         }
         "length" | "count" => {
@@ -43,11 +44,8 @@ pub(super) fn call<'a>(
         }
         "last" => {
             args.bind(name, [], 0)?;
-            if matches!(value, Object::Iter(_)) || value.kind() == "set" {
+            if matches!(value, Object::Iter(_) | Object::Slice(_)) || value.kind() == "set" {
                 return Err(Fault::kind(format!("'{}' object is not reversible", value.kind())));
-            }
-            if value.is_undefined() {
-                return Err(Fault::kind("'Undefined' object is not reversible"));
             }
             let last = value.items()?.pop();
             Ok(last.unwrap_or_else(|| Object::undefined("No last item, sequence was empty.")))
@@ -99,7 +97,8 @@ fn ordered<'a>(
     let is_true = |object: Option<Object<'a>>| object.is_some_and(|object| object.is_true());
     match name {
         "sort" => {
-            let [reverse, sensitive, attribute] = args.bind(name, ["reverse", "case_sensitive", "attribute"], 0)?;
+            let [reverse, sensitive, attribute] =
+                args.bind(name, ["reverse", "case_sensitive", "attribute"], 0)?;
             let sensitive = is_true(sensitive);
             let paths = paths(attribute.as_ref());
             let mut keyed = Vec::new();
@@ -122,13 +121,18 @@ fn ordered<'a>(
                 let key = folded(follow(item.clone(), &path, None)?, sensitive);
                 let wins = match &best {
                     None => true,
-                    Some((least, _)) => key.order(least, if name == "min" { "<" } else { ">" })? == Some(wanted),
+                    Some((least, _)) => {
+                        key.order(least, if name == "min" { "<" } else { ">" })? == Some(wanted)
+                    }
                 };
                 if wins {
                     best = Some((key, item));
                 }
             }
-            Ok(best.map_or_else(|| Object::undefined("No aggregated item, sequence was empty."), |(_, item)| item))
+            Ok(best.map_or_else(
+                || Object::undefined("No aggregated item, sequence was empty."),
+                |(_, item)| item,
+            ))
         }
         "unique" => {
             let [sensitive, attribute] = args.bind(name, ["case_sensitive", "attribute"], 0)?;
@@ -164,7 +168,8 @@ fn ordered<'a>(
             Ok(Object::list(sorted.into_iter().map(|(_, item)| item).collect()))
         }
         "groupby" => {
-            let [attribute, default, sensitive] = args.bind(name, ["attribute", "default", "case_sensitive"], 1)?;
+            let [attribute, default, sensitive] =
+                args.bind(name, ["attribute", "default", "case_sensitive"], 1)?;
             groups(value, &path(attribute.as_ref()), default.as_ref(), is_true(sensitive))
         }
         _ => Err(Fault::other(format!("No filter named '{name}' found."))),
@@ -234,7 +239,11 @@ fn paths<'a>(attribute: Option<&Object<'a>>) -> Vec<Vec<Object<'a>>> {
     }
 }
 
-fn follow<'a>(mut object: Object<'a>, path: &[Object<'a>], default: Option<&Object<'a>>) -> Outcome<Object<'a>> {
+fn follow<'a>(
+    mut object: Object<'a>,
+    path: &[Object<'a>],
+    default: Option<&Object<'a>>,
+) -> Outcome<Object<'a>> {
     for step in path {
         object = item(&object, step)?;
         if let (Object::Undefined(_), Some(default)) = (&object, default) {
@@ -280,11 +289,8 @@ fn map<'a>(machine: &mut Machine<'a>, value: &Object<'a>, args: &Arguments<'a>) 
         return Err(Fault::other("map requires a filter argument"));
     };
     let name = text(name, "map")?.to_owned();
-    let rest = Arguments {
-        positional: rest.to_vec(),
-        named: args.named.clone(),
-        dynamic: args.dynamic.clone(),
-    };
+    let rest =
+        Arguments { positional: rest.to_vec(), named: args.named.clone(), dynamic: args.dynamic.clone() };
     machine.host.budget.enter()?;
     for item in value.items()? {
         mapped.push(super::call(machine, &name, item, &rest)?);
@@ -344,11 +350,17 @@ fn reverse<'a>(machine: &Machine<'a>, value: &Object<'a>) -> Outcome<Object<'a>>
     };
     let mut items = value.items().map_err(|_| Fault::other("argument must be iterable"))?;
     items.reverse();
-    let plain = matches!(value, Object::Iter(_) | Object::Undefined(_)) || value.kind() == "set";
+    let plain =
+        matches!(value, Object::Iter(_) | Object::Undefined(_) | Object::Slice(_)) || value.kind() == "set";
     Ok(if plain { Object::list(items) } else { Object::iter(name, items) })
 }
 
-fn parts<'a>(machine: &Machine<'a>, name: &str, value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
+fn parts<'a>(
+    machine: &Machine<'a>,
+    name: &str,
+    value: &Object<'a>,
+    args: &Arguments<'a>,
+) -> Outcome<Object<'a>> {
     let count_name = if name == "batch" { "linecount" } else { "slices" };
     let [count, fill] = args.bind(name, [count_name, "fill_with"], 1)?;
     let count = usize::try_from(integer(&count.unwrap_or(Object::None), name)?).unwrap_or(0);
@@ -356,7 +368,11 @@ fn parts<'a>(machine: &Machine<'a>, name: &str, value: &Object<'a>, args: &Argum
     let items = value.items()?;
     machine.host.budget.room((items.len() + count) * size_of::<Object>())?;
     if count == 0 {
-        return if name == "batch" { Ok(Object::iter("generator", Vec::new())) } else { Err(Fault::other("integer division or modulo by zero")) };
+        return if name == "batch" {
+            Ok(Object::iter("generator", Vec::new()))
+        } else {
+            Err(Fault::other("integer division or modulo by zero"))
+        };
     }
     let mut made = Vec::new();
     if name == "batch" {

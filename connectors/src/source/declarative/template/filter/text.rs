@@ -40,13 +40,19 @@ pub(super) fn call<'a>(
                 Ok(bound) => bound,
                 Err(fault) => return Some(Err(fault)),
             };
-            let width = Arguments { positional: vec![width.unwrap_or(Object::Int(80))], ..Arguments::default() };
-            value.to_text(&host.budget).and_then(|text| method::call(host, &Object::Text(text), "center", &width))
+            let width =
+                Arguments { positional: vec![width.unwrap_or(Object::Int(80))], ..Arguments::default() };
+            value
+                .to_text(&host.budget)
+                .and_then(|text| method::call(host, &Object::Text(text), "center", &width))
         }
         "indent" => indent(machine, value, args),
         "truncate" => truncate(machine, value, args),
         "wordcount" => value.text().map(|text| {
-            text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).count().into()
+            text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .filter(|word| !word.is_empty())
+                .count()
+                .into()
         }),
         "filesizeformat" => size(value, args),
         _ => return None,
@@ -88,7 +94,8 @@ fn replace<'a>(machine: &Machine<'a>, value: &Object<'a>, args: &Arguments<'a>) 
 }
 
 fn format<'a>(machine: &Machine<'a>, value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
-    let named: Vec<_> = args.names().map(|(name, value)| (Object::from(name.to_owned()), value.clone())).collect();
+    let named: Vec<_> =
+        args.names().map(|(name, value)| (Object::from(name.to_owned()), value.clone())).collect();
     if !named.is_empty() && !args.positional.is_empty() {
         return Err(Fault::other("can't handle positional and keyword arguments at the same time"));
     }
@@ -167,7 +174,6 @@ fn round<'a>(value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
     if !matches!(method, "common" | "ceil" | "floor") {
         return Err(Fault::other("method must be common, ceil or floor"));
     }
-    value.demand()?;
     if method == "common" {
         return match value {
             Object::Float(number) => Ok(Object::Float(number::round(*number, places))),
@@ -178,6 +184,7 @@ fn round<'a>(value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
             },
         };
     }
+    value.demand()?;
     let number = match value {
         Object::Float(number) => *number,
         other if other.is_integer() => to_float(other)?,
@@ -211,6 +218,9 @@ fn floor(number: &num_bigint::BigInt, unit: &num_bigint::BigInt) -> num_bigint::
 fn indent<'a>(machine: &Machine<'a>, value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
     let [width, first, blank] = args.bind("indent", ["width", "first", "blank"], 0)?;
     value.demand()?;
+    if value.kind() == "list" {
+        return Err(Fault::other("'list' object has no attribute 'splitlines'"));
+    }
     let own = text(value, "indent")?;
     let indention = match &width {
         Some(width) if width.as_str().is_some() => width.as_str().unwrap_or_default().to_owned(),
@@ -222,7 +232,8 @@ fn indent<'a>(machine: &Machine<'a>, value: &Object<'a>, args: &Arguments<'a>) -
         None => "    ".to_owned(),
     };
     let blank = blank.is_some_and(|blank| blank.is_true());
-    let lines = method::call(&machine.host, &Object::from(format!("{own}\n")), "splitlines", &Arguments::default())?;
+    let lines =
+        method::call(&machine.host, &Object::from(format!("{own}\n")), "splitlines", &Arguments::default())?;
     let mut out = if first.is_some_and(|first| first.is_true()) { indention.clone() } else { String::new() };
     for (place, line) in lines.items()?.iter().enumerate() {
         let line = line.as_str().unwrap_or_default();
@@ -261,7 +272,8 @@ fn truncate<'a>(machine: &Machine<'a>, value: &Object<'a>, args: &Arguments<'a>)
 fn size<'a>(value: &Object<'a>, args: &Arguments<'a>) -> Outcome<Object<'a>> {
     let [binary] = args.bind("filesizeformat", ["binary"], 0)?;
     let is_binary = binary.is_some_and(|binary| binary.is_true());
-    let bytes = to_double(value)?.ok_or_else(|| Fault::other("could not convert to float"))?;
+    let fault = if value.as_str().is_some() { Fault::other } else { Fault::kind };
+    let bytes = to_double(value)?.ok_or_else(|| fault("could not convert to float"))?;
     let base: f64 = if is_binary { 1024.0 } else { 1000.0 };
     if (bytes - 1.0).abs() < f64::EPSILON {
         return Ok(Object::from("1 Byte"));

@@ -8,10 +8,26 @@ use super::{no_ring, unknown};
 
 pub(super) const NAMES: &[&str] =
     &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
-pub(super) const SET_NAMES: &[&str] =
-    &["add", "clear", "copy", "difference", "discard", "intersection", "issubset", "issuperset", "remove", "union", "update"];
+pub(super) const SET_NAMES: &[&str] = &[
+    "add",
+    "clear",
+    "copy",
+    "difference",
+    "discard",
+    "intersection",
+    "issubset",
+    "issuperset",
+    "remove",
+    "union",
+    "update",
+];
 
-pub(super) fn call<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
+pub(super) fn call<'a>(
+    host: &Host<'a>,
+    object: &Object<'a>,
+    name: &str,
+    args: &Arguments<'a>,
+) -> Outcome<Object<'a>> {
     match name {
         "count" => {
             let [wanted] = args.bind(name, ["*value"], 1)?;
@@ -82,7 +98,9 @@ fn change<'a>(
             let mut list = list.borrow_mut();
             let place = if place < 0 { place + i64::try_from(list.len()).unwrap_or(0) } else { place };
             let place = usize::try_from(place).ok().filter(|place| *place < list.len());
-            return place.map(|place| list.remove(place)).ok_or_else(|| Fault::other("pop index out of range"));
+            return place
+                .map(|place| list.remove(place))
+                .ok_or_else(|| Fault::other("pop index out of range"));
         }
         "remove" => {
             let [value] = args.bind(name, ["*value"], 1)?;
@@ -98,7 +116,10 @@ fn change<'a>(
             if key.is_some_and(|key| !matches!(key, Object::None)) {
                 return Err(unknown(object, "sort with a key"));
             }
-            let sorted = super::super::filter::sorted(object.items()?, reverse.is_some_and(|reverse| reverse.is_true()))?;
+            let sorted = super::super::filter::sorted(
+                object.items()?,
+                reverse.is_some_and(|reverse| reverse.is_true()),
+            )?;
             *list.borrow_mut() = sorted;
         }
         _ => return Err(unknown(object, name)),

@@ -6,10 +6,26 @@ use super::super::machine::Host;
 use super::super::object::{Dict, Object, put};
 use super::{no_ring, unknown};
 
-pub(super) const NAMES: &[&str] =
-    &["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
+pub(super) const NAMES: &[&str] = &[
+    "clear",
+    "copy",
+    "fromkeys",
+    "get",
+    "items",
+    "keys",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+    "values",
+];
 
-pub(super) fn call<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
+pub(super) fn call<'a>(
+    host: &Host<'a>,
+    object: &Object<'a>,
+    name: &str,
+    args: &Arguments<'a>,
+) -> Outcome<Object<'a>> {
     let entries = || object.entries().unwrap_or_default();
     match name {
         "get" => {

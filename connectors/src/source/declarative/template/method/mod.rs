@@ -1,5 +1,6 @@
 //! The methods of Python's values.
 
+mod format;
 mod list;
 mod map;
 mod moment;
@@ -55,7 +56,12 @@ pub(super) fn changes(object: &Object<'_>, name: &str) -> bool {
 }
 
 /// `object.name(args)`, where [`exists`] said yes.
-pub(super) fn call<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
+pub(super) fn call<'a>(
+    host: &Host<'a>,
+    object: &Object<'a>,
+    name: &str,
+    args: &Arguments<'a>,
+) -> Outcome<Object<'a>> {
     match object {
         Object::Text(_) | Object::Markup(_) => text::call(host, object, name, args),
         Object::List(_) | Object::Tuple(_) | Object::Borrowed(Value::List(_) | Value::Tuple(_)) => {
@@ -63,9 +69,12 @@ pub(super) fn call<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &
         }
         Object::Set(_) | Object::Borrowed(Value::Set(_)) => list::call_set(object, name, args),
         Object::Dict(_) | Object::Borrowed(_) | Object::Slice(_) => map::call(host, object, name, args),
-        Object::Moment(_) | Object::Date(_) | Object::Time(_) | Object::Delta(_) | Object::Calendar(_) | Object::Zone(_) => {
-            moment::call(host, object, name, args)
-        }
+        Object::Moment(_)
+        | Object::Date(_)
+        | Object::Time(_)
+        | Object::Delta(_)
+        | Object::Calendar(_)
+        | Object::Zone(_) => moment::call(host, object, name, args),
         Object::Loop(state) => super::repeat::call(state, name, args),
         other => small(other, name, args),
     }
@@ -82,7 +91,9 @@ fn small<'a>(object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outcome<O
         }
         (Object::Bytes(bytes), "hex") => Ok(hex(bytes).into()),
         (Object::Float(number), "is_integer") => Ok((number.is_finite() && number.fract() == 0.0).into()),
-        (_, "bit_length") => Ok(Object::from(num_bigint::BigInt::from(object.as_integer().unwrap_or_default().bits()))),
+        (_, "bit_length") => {
+            Ok(Object::from(num_bigint::BigInt::from(object.as_integer().unwrap_or_default().bits())))
+        }
         (Object::Cycler(cycler), "next") => {
             let at = cycler.1.get();
             cycler.1.set((at + 1) % cycler.0.len());
@@ -135,7 +146,9 @@ fn reaches(object: &Object<'_>, target: *const (), depth: usize) -> Outcome<bool
         // What is being changed right now is the target itself.
         Object::List(items) => items.try_borrow().map_or(Ok(true), |items| any(&items)),
         Object::Dict(entries) => entries.try_borrow().map_or(Ok(true), |entries| {
-            entries.iter().try_fold(false, |found, (_, value)| Ok(found || reaches(value, target, depth + 1)?))
+            entries
+                .iter()
+                .try_fold(false, |found, (_, value)| Ok(found || reaches(value, target, depth + 1)?))
         }),
         Object::Tuple(items) => any(items),
         Object::View(view) => any(&view.items),

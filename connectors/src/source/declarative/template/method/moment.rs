@@ -14,16 +14,53 @@ use crate::source::declarative::moment::{
 };
 
 pub(super) const NAMES: &[&str] = &[
-    "astimezone", "combine", "ctime", "date", "dst", "fromisoformat", "fromordinal", "fromtimestamp", "isocalendar",
-    "isoformat", "isoweekday", "now", "replace", "strftime", "strptime", "time", "timestamp", "timetz", "today",
-    "toordinal", "tzname", "utcfromtimestamp", "utcnow", "utcoffset", "weekday",
+    "astimezone",
+    "combine",
+    "ctime",
+    "date",
+    "dst",
+    "fromisoformat",
+    "fromordinal",
+    "fromtimestamp",
+    "isocalendar",
+    "isoformat",
+    "isoweekday",
+    "now",
+    "replace",
+    "strftime",
+    "strptime",
+    "time",
+    "timestamp",
+    "timetz",
+    "today",
+    "toordinal",
+    "tzname",
+    "utcfromtimestamp",
+    "utcnow",
+    "utcoffset",
+    "weekday",
 ];
 pub(super) const DATE_NAMES: &[&str] = &[
-    "ctime", "fromisoformat", "fromordinal", "fromtimestamp", "isocalendar", "isoformat", "isoweekday", "replace",
-    "strftime", "today", "toordinal", "weekday",
+    "ctime",
+    "fromisoformat",
+    "fromordinal",
+    "fromtimestamp",
+    "isocalendar",
+    "isoformat",
+    "isoweekday",
+    "replace",
+    "strftime",
+    "today",
+    "toordinal",
+    "weekday",
 ];
 
-pub(super) fn call<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
+pub(super) fn call<'a>(
+    host: &Host<'a>,
+    object: &Object<'a>,
+    name: &str,
+    args: &Arguments<'a>,
+) -> Outcome<Object<'a>> {
     match object {
         Object::Moment(moment) => of_moment(host, moment, name, args),
         Object::Date(date) => of_date(host, *date, name, args),
@@ -60,7 +97,12 @@ fn of_moment<'a>(host: &Host<'a>, moment: &Moment, name: &str, args: &Arguments<
             let zone = match zone {
                 None | Some(Object::None) => Zone::Utc,
                 Some(Object::Zone(zone)) => zone,
-                Some(other) => return Err(Fault::kind(format!("tzinfo argument must be None or of a tzinfo subclass, not type '{}'", other.kind()))),
+                Some(other) => {
+                    return Err(Fault::kind(format!(
+                        "tzinfo argument must be None or of a tzinfo subclass, not type '{}'",
+                        other.kind()
+                    )));
+                }
             };
             moment.moved(zone).map(Object::from).ok_or_else(out_of_range)
         }
@@ -80,7 +122,10 @@ fn of_moment<'a>(host: &Host<'a>, moment: &Moment, name: &str, args: &Arguments<
             let [seconds, zone] = args.bind(name, ["*timestamp", "tz"], 1)?;
             let seconds = seconds.unwrap_or(Object::None);
             if !seconds.is_integer() && !matches!(seconds, Object::Float(_)) {
-                return Err(Fault::kind(format!("'{}' object cannot be interpreted as an integer", seconds.kind())));
+                return Err(Fault::kind(format!(
+                    "'{}' object cannot be interpreted as an integer",
+                    seconds.kind()
+                )));
             }
             let moment = Moment::from_seconds(to_float(&seconds)?).ok_or_else(out_of_range)?;
             let zone = if let Some(Object::Zone(zone)) = zone { Some(zone) } else { None };
@@ -148,7 +193,12 @@ fn replaced<'a>(moment: &Moment, args: &Arguments<'a>) -> Outcome<Object<'a>> {
         None => moment.zone,
         Some(Object::None) => None,
         Some(Object::Zone(zone)) => Some(zone),
-        Some(other) => return Err(Fault::kind(format!("tzinfo argument must be None or of a tzinfo subclass, not type '{}'", other.kind()))),
+        Some(other) => {
+            return Err(Fault::kind(format!(
+                "tzinfo argument must be None or of a tzinfo subclass, not type '{}'",
+                other.kind()
+            )));
+        }
     };
     let wall = wall.ok_or_else(|| Fault::other("a part of a time is out of range"))?;
     Ok(Moment { wall, zone }.into())
@@ -166,7 +216,8 @@ fn date_of(
         part(month, date.month())?,
         part(day, date.day())?,
     );
-    made.filter(|date| (1..=9999).contains(&date.year())).ok_or_else(|| Fault::other("day is out of range for month"))
+    made.filter(|date| (1..=9999).contains(&date.year()))
+        .ok_or_else(|| Fault::other("day is out of range for month"))
 }
 
 fn of_date<'a>(host: &Host<'a>, date: NaiveDate, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
@@ -174,7 +225,10 @@ fn of_date<'a>(host: &Host<'a>, date: NaiveDate, name: &str, args: &Arguments<'a
     let weekday = i64::from(date.weekday().num_days_from_monday());
     match name {
         "strftime" => formatted(&midnight, None, args),
-        "isoformat" => Ok(date_iso(date).into()),
+        "isoformat" => {
+            args.bind(name, [], 0)?;
+            Ok(date_iso(date).into())
+        }
         "weekday" => Ok(weekday.into()),
         "isoweekday" => Ok((weekday + 1).into()),
         "toordinal" => Ok(i64::from(date.num_days_from_ce()).into()),
@@ -192,7 +246,8 @@ fn of_date<'a>(host: &Host<'a>, date: NaiveDate, name: &str, args: &Arguments<'a
         "fromisoformat" => {
             let [date] = args.bind(name, ["*date_string"], 1)?;
             let date = date.unwrap_or(Object::None);
-            let found = parse_moment(text(&date, name)?).ok_or_else(|| Fault::other("a date is not in an ISO format"))?;
+            let found = parse_moment(text(&date, name)?)
+                .ok_or_else(|| Fault::other("a date is not in an ISO format"))?;
             Ok(Object::Date(found.wall.date()))
         }
         "fromordinal" => {
@@ -204,7 +259,9 @@ fn of_date<'a>(host: &Host<'a>, date: NaiveDate, name: &str, args: &Arguments<'a
         "fromtimestamp" => {
             let [seconds] = args.bind(name, ["*timestamp"], 1)?;
             let seconds = to_float(&seconds.unwrap_or(Object::None))?;
-            Moment::from_seconds(seconds).map(|moment| Object::Date(moment.wall.date())).ok_or_else(out_of_range)
+            Moment::from_seconds(seconds)
+                .map(|moment| Object::Date(moment.wall.date()))
+                .ok_or_else(out_of_range)
         }
         _ => Err(unknown(&Object::from(BigInt::default()), name)),
     }

@@ -2,29 +2,80 @@
 
 use super::super::call::{Arguments, integer, text};
 use super::super::fault::{Fault, Outcome};
-use super::super::item::{attribute, item, same_kind};
+use super::super::item::same_kind;
 use super::super::machine::Host;
 use super::super::object::Object;
-use super::super::percent::formatted;
 use super::super::text::is_printable;
+use super::format::format;
 use super::unknown;
 use crate::source::declarative::number::is_space;
 
 pub(super) const NAMES: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map",
-    "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric",
-    "isprintable", "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix",
-    "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines",
-    "startswith", "strip", "swapcase", "title", "upper", "zfill",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "upper",
+    "zfill",
 ];
 
-pub(super) fn call<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
+pub(super) fn call<'a>(
+    host: &Host<'a>,
+    object: &Object<'a>,
+    name: &str,
+    args: &Arguments<'a>,
+) -> Outcome<Object<'a>> {
     let own = object.as_str().unwrap_or_default();
     host.budget.work(own.len() / 64 + 1)?;
     let made = |text: String| -> Outcome<Object<'a>> {
         host.budget.room(text.len())?;
         Ok(same_kind(object, text))
     };
+    // Those without parameters: the rest of the names that begin so are questions.
+    if name.starts_with("is")
+        || matches!(name, "lower" | "upper" | "casefold" | "capitalize" | "title" | "swapcase")
+    {
+        args.bind(name, [], 0)?;
+    }
     match name {
         "lower" => made(own.to_lowercase()),
         "upper" => made(own.to_uppercase()),
@@ -69,7 +120,8 @@ pub(super) fn call<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &
         "format_map" => {
             let [map] = args.bind(name, ["*mapping"], 1)?;
             let dynamic = map.and_then(|map| map.entries()).unwrap_or_default();
-            let dynamic = dynamic.into_iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)));
+            let dynamic =
+                dynamic.into_iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), value)));
             let args = Arguments { dynamic: dynamic.collect(), ..Arguments::default() };
             made(format(host, own, &args, 0)?)
         }
@@ -91,7 +143,10 @@ fn is(text: &str, name: &str) -> Option<bool> {
         found
     };
     Some(match name {
-        "isdigit" | "isdecimal" => all(|c| c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric() && c.to_digit(36).is_none() && is_decimal(c))),
+        "isdigit" | "isdecimal" => all(|c| {
+            c.is_ascii_digit()
+                || (!c.is_ascii() && c.is_numeric() && c.to_digit(36).is_none() && is_decimal(c))
+        }),
         "isnumeric" => all(char::is_numeric),
         "isalpha" => all(char::is_alphabetic),
         "isalnum" => all(char::is_alphanumeric),
@@ -102,7 +157,8 @@ fn is(text: &str, name: &str) -> Option<bool> {
         "isupper" => cased(true),
         "istitle" => titled(text) == text && text.chars().any(char::is_alphabetic),
         "isidentifier" => {
-            text.starts_with(|c: char| c.is_alphabetic() || c == '_') && text.chars().all(|c| c.is_alphanumeric() || c == '_')
+            text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                && text.chars().all(|c| c.is_alphanumeric() || c == '_')
         }
         _ => return None,
     })
@@ -190,7 +246,8 @@ fn split_blank(text: &str, most: Option<usize>, backwards: bool) -> Vec<&str> {
         return words;
     };
     let mut parts = Vec::new();
-    let mut rest = if backwards { text.trim_end_matches(is_space) } else { text.trim_start_matches(is_space) };
+    let mut rest =
+        if backwards { text.trim_end_matches(is_space) } else { text.trim_start_matches(is_space) };
     while parts.len() < most && !rest.is_empty() {
         let place = if backwards { rest.rfind(is_space) } else { rest.find(is_space) };
         let Some(place) = place else { break };
@@ -211,7 +268,10 @@ fn split_blank(text: &str, most: Option<usize>, backwards: bool) -> Vec<&str> {
 
 fn lines<'a>(text: &str, keep: bool) -> Vec<Object<'a>> {
     let is_end = |c: char| {
-        matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+        matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
     };
     let mut out = Vec::new();
     let mut rest = text;
@@ -220,7 +280,11 @@ fn lines<'a>(text: &str, keep: bool) -> Vec<Object<'a>> {
             out.push(rest.to_owned().into());
             break;
         };
-        let length = if rest[place..].starts_with("\r\n") { 2 } else { rest[place..].chars().next().map_or(1, char::len_utf8) };
+        let length = if rest[place..].starts_with("\r\n") {
+            2
+        } else {
+            rest[place..].chars().next().map_or(1, char::len_utf8)
+        };
         out.push(rest[..if keep { place + length } else { place }].to_owned().into());
         rest = &rest[place + length..];
     }
@@ -236,7 +300,9 @@ fn partition<'a>(object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outco
     }
     let own = object.as_str().unwrap_or_default();
     let parts = match name {
-        "partition" => own.split_once(separator).map_or([own, "", ""], |(left, right)| [left, separator, right]),
+        "partition" => {
+            own.split_once(separator).map_or([own, "", ""], |(left, right)| [left, separator, right])
+        }
         _ => own.rsplit_once(separator).map_or(["", "", own], |(left, right)| [left, separator, right]),
     };
     Ok(Object::tuple(parts.iter().map(|part| same_kind(object, (*part).to_owned())).collect()))
@@ -251,7 +317,10 @@ fn joined<'a>(host: &Host<'a>, object: &Object<'a>, items: &Object<'a>) -> Outco
     let mut out = String::new();
     for (place, item) in items.iter().enumerate() {
         let Some(text) = item.as_str() else {
-            return Err(Fault::kind(format!("sequence item {place}: expected str instance, {} found", item.kind())));
+            return Err(Fault::kind(format!(
+                "sequence item {place}: expected str instance, {} found",
+                item.kind()
+            )));
         };
         host.budget.room(own.len() + text.len())?;
         if place > 0 {
@@ -270,7 +339,13 @@ fn replaced<'a>(host: &Host<'a>, object: &Object<'a>, args: &Arguments<'a>) -> O
     Ok(same_kind(object, replace(host, own, text(&old, "replace")?, text(&new, "replace")?, count)?))
 }
 
-pub(in super::super) fn replace(host: &Host<'_>, own: &str, old: &str, new: &str, count: i64) -> Outcome<String> {
+pub(in super::super) fn replace(
+    host: &Host<'_>,
+    own: &str,
+    old: &str,
+    new: &str,
+    count: i64,
+) -> Outcome<String> {
     let most = usize::try_from(count).unwrap_or(usize::MAX);
     let hits = if old.is_empty() { own.chars().count() + 1 } else { own.matches(old).count() }.min(most);
     host.budget.room(own.len() + hits * new.len())?;
@@ -280,7 +355,9 @@ pub(in super::super) fn replace(host: &Host<'_>, own: &str, old: &str, new: &str
 fn affixed<'a>(own: &str, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
     let [affix, start, end] = args.bind(name, ["*prefix", "*start", "*end"], 1)?;
     let affix = affix.unwrap_or(Object::None);
-    let Some(part) = part(own, start.as_ref(), end.as_ref(), name)?.map(|(_, part)| part) else { return Ok(false.into()) };
+    let Some(part) = part(own, start.as_ref(), end.as_ref(), name)?.map(|(_, part)| part) else {
+        return Ok(false.into());
+    };
     let fits = |affix: &Object<'_>| -> Outcome<bool> {
         let affix = text(affix, name)?;
         Ok(if name == "startswith" { part.starts_with(affix) } else { part.ends_with(affix) })
@@ -340,7 +417,12 @@ fn find<'a>(own: &str, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> 
     }
 }
 
-fn justified<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &Arguments<'a>) -> Outcome<Object<'a>> {
+fn justified<'a>(
+    host: &Host<'a>,
+    object: &Object<'a>,
+    name: &str,
+    args: &Arguments<'a>,
+) -> Outcome<Object<'a>> {
     let [width, fill] = args.bind(name, ["*width", "*fillchar"], 1)?;
     let width = usize::try_from(integer(&width.unwrap_or(Object::None), name)?).unwrap_or(0);
     let fill = fill.map_or_else(|| Ok(" ".to_owned()), |fill| text(&fill, name).map(str::to_owned))?;
@@ -365,93 +447,4 @@ fn justified<'a>(host: &Host<'a>, object: &Object<'a>, name: &str, args: &Argume
         }
     };
     Ok(same_kind(object, text))
-}
-
-/// `template.format(args)`.
-fn format<'a>(host: &Host<'a>, template: &str, args: &Arguments<'a>, depth: usize) -> Outcome<String> {
-    if depth > 2 {
-        return Err(Fault::other("Max string recursion exceeded"));
-    }
-    let mut out = String::new();
-    let mut automatic = 0;
-    let mut rest = template;
-    while let Some(place) = rest.find(['{', '}']) {
-        out.push_str(&rest[..place]);
-        let brace = &rest[place..=place];
-        rest = &rest[place + 1..];
-        if let Some(after) = rest.strip_prefix(brace) {
-            out.push_str(brace);
-            rest = after;
-            continue;
-        }
-        if brace == "}" {
-            return Err(Fault::other("Single '}' encountered in format string"));
-        }
-        let end = closing(rest).ok_or_else(|| Fault::other("expected '}' before end of string"))?;
-        let field = field(host, &rest[..end], args, &mut automatic, depth)?;
-        host.budget.room(field.len())?;
-        out.push_str(&field);
-        rest = &rest[end + 1..];
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-/// Where the brace closes that was opened before `text`.
-fn closing(text: &str) -> Option<usize> {
-    let mut open = 1;
-    for (place, character) in text.char_indices() {
-        match character {
-            '{' => open += 1,
-            '}' => open -= 1,
-            _ => {}
-        }
-        if open == 0 {
-            return Some(place);
-        }
-    }
-    None
-}
-
-fn field<'a>(
-    host: &Host<'a>,
-    text: &str,
-    args: &Arguments<'a>,
-    automatic: &mut usize,
-    depth: usize,
-) -> Outcome<String> {
-    let (target, spec) = text.split_once(':').unwrap_or((text, ""));
-    let (target, conversion) = target.split_once('!').map_or((target, None), |(target, kind)| (target, Some(kind)));
-    let end = target.find(['.', '[']).unwrap_or(target.len());
-    let (first, mut path) = target.split_at(end);
-    let missing = || Fault::other("an argument of format() is missing");
-    let mut value = if first.is_empty() {
-        *automatic += 1;
-        args.positional.get(*automatic - 1).cloned().ok_or_else(missing)?
-    } else if let Ok(place) = first.parse::<usize>() {
-        args.positional.get(place).cloned().ok_or_else(missing)?
-    } else {
-        args.get(first).cloned().ok_or_else(missing)?
-    };
-    while !path.is_empty() {
-        if let Some(rest) = path.strip_prefix('.') {
-            let end = rest.find(['.', '[']).unwrap_or(rest.len());
-            value = attribute(&value, &rest[..end])?;
-            path = &rest[end..];
-        } else {
-            let rest = &path[1..];
-            let end = rest.find(']').ok_or_else(|| Fault::other("Missing ']' in format string"))?;
-            let key = rest[..end].parse::<i64>().map_or_else(|_| Object::from(rest[..end].to_owned()), Object::Int);
-            value = item(&value, &key)?;
-            path = &rest[end + 1..];
-        }
-    }
-    value = match conversion {
-        None => value,
-        Some("s") => value.text()?.into_owned().into(),
-        Some("r" | "a") => value.repr()?.into(),
-        Some(_) => return Err(Fault::other("Unknown conversion specifier")),
-    };
-    let spec = format(host, spec, args, depth + 1)?;
-    formatted(&value, &spec)
 }

@@ -1,1 +1,0 @@
-//! Values from whatever serde reads.
