@@ -1,3 +1,4 @@
 //! Systems that records are read from.
 
+pub mod declarative;
 pub mod postgres;
