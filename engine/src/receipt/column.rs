@@ -237,8 +237,8 @@ fn numbers(seed: u64, values: &dyn Array, rows: &mut [u64]) {
 }
 
 fn bytes(seed: u64, values: &dyn Array, rows: &mut [u64]) {
-    let text = |value: &str| hash(seed, value.as_bytes());
-    let raw = |value: &[u8]| hash(seed, value);
+    let text = |value: &str| short::of(seed, value.as_bytes());
+    let raw = |value: &[u8]| short::of(seed, value);
     match values.data_type() {
         DataType::Utf8 => each(&values.as_string::<i32>(), rows, text),
         DataType::LargeUtf8 => each(&values.as_string::<i64>(), rows, text),

@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn bytes_keep_their_order() {
-        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES / 2).map(|at| (at % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(3 * BLOCK_BYTES / 2).collect();
         let mut blocks = Blocks::default();
         blocks.write_all(&bytes[..10]).unwrap();
         assert_eq!(blocks.take().concat(), &bytes[..10]);

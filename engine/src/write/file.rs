@@ -59,7 +59,7 @@ impl FileSettings {
 /// A file that is being written. Encoding happens in the caller's task, off the runtime's other
 /// work; it needs the multi-threaded runtime.
 pub(crate) struct FileWriter {
-    encoder: Encoder<Blocks>,
+    encoder: Box<Encoder<Blocks>>,
     staged: Box<dyn StagedWriter>,
     row_group_bytes: usize,
     rows: u64,
@@ -78,6 +78,7 @@ impl FileWriter {
         let properties = settings.properties.as_ref().clone();
         let encoder = Encoder::new(Blocks::default(), settings.schema.clone(), properties, settings.codec)
             .map_err(encoding)?;
+        let encoder = Box::new(encoder);
         let receipt = settings.hasher.clone().map(FileReceipt::new);
         let row_group_bytes = settings.row_group_bytes;
         Ok(Self { encoder, staged, row_group_bytes, rows: 0, written: 0, receipt })

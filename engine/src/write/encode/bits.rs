@@ -10,6 +10,7 @@ pub(super) fn width_of(count: usize) -> usize {
     (usize::BITS - count.saturating_sub(1).leading_zeros()) as usize
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "7 bits are left")]
 fn put_varint(out: &mut Vec<u8>, mut value: usize) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
@@ -54,7 +55,7 @@ fn put_group(out: &mut Vec<u8>, group: [u16; 8], width: usize) {
 
 /// The whole of a page's indices, their width first.
 pub(super) fn put_indices(out: &mut Vec<u8>, indices: &[u16], width: usize) {
-    out.push(width as u8);
+    out.extend(u8::try_from(width));
     put_runs(out, indices, width);
 }
 
@@ -96,6 +97,7 @@ pub(super) fn put_levels(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
     let length_at = out.len();
     out.extend_from_slice(&[0; 4]);
     put(out);
-    let length = (out.len() - length_at - 4) as u32;
+    // Of a page, which is smaller than 2 GiB.
+    let length = u32::try_from(out.len() - length_at - 4).unwrap_or(u32::MAX);
     out[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
 }

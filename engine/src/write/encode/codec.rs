@@ -19,7 +19,7 @@ pub(super) struct Codec {
 
 enum Compressor {
     Zstd { compressor: zstd::bulk::Compressor<'static>, is_for_text: bool },
-    Snappy(snap::raw::Encoder),
+    Snappy(Box<snap::raw::Encoder>),
     None,
 }
 
@@ -30,7 +30,7 @@ impl Codec {
                 let compressor = zstd::bulk::Compressor::new(level.compression_level())?;
                 Compressor::Zstd { compressor, is_for_text: false }
             }
-            Compression::SNAPPY => Compressor::Snappy(snap::raw::Encoder::new()),
+            Compression::SNAPPY => Compressor::Snappy(Box::new(snap::raw::Encoder::new())),
             Compression::UNCOMPRESSED => Compressor::None,
             other => return Err(ParquetError::NYI(format!("pages compressed by {other}"))),
         };

@@ -43,6 +43,7 @@ pub(super) fn put(out: &mut Vec<u8>, kind: Kind, values: usize, uncompressed: i3
 }
 
 /// A number whose field is the `step`-th after the one before.
+#[expect(clippy::cast_possible_truncation, reason = "7 bits are left")]
 fn put_field(out: &mut Vec<u8>, step: u8, kind: u8, value: i32) {
     out.push(step << 4 | kind);
     let mut value = (value << 1 ^ value >> 31).cast_unsigned();

@@ -65,15 +65,14 @@ impl<K: Key> Index<K> {
     #[inline]
     pub(super) fn number(&mut self, key: K, most: usize, is_same: impl Fn(u16) -> bool) -> Option<u16> {
         let mask = self.slots.len() - 1;
-        let mut slot = self.home(key);
-        for _ in 0..STEPS {
+        let home = self.home(key);
+        for slot in home..home + STEPS {
             let Some(number) = self.slots[slot & mask].checked_sub(1) else {
                 return self.add(key, slot & mask, most);
             };
             if self.keys[usize::from(number)] == key && is_same(number) {
                 return Some(number);
             }
-            slot += 1;
         }
         None
     }

@@ -26,6 +26,12 @@ mod levels;
 mod number;
 mod physical;
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "any value will do"
+)]
 mod tests;
 mod text;
 

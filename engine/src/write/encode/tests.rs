@@ -80,13 +80,21 @@ fn metadata(file: &Bytes) -> ParquetMetaData {
 }
 
 /// What readers leave row groups out by.
-fn bounds(
-    statistics: Option<&Statistics>,
-) -> Option<(Option<Vec<u8>>, Option<Vec<u8>>, Option<u64>, bool, bool)> {
+#[derive(Debug, PartialEq, Eq)]
+struct Ends {
+    min: Option<Vec<u8>>,
+    max: Option<Vec<u8>>,
+    nulls: Option<u64>,
+    is_exact: [bool; 2],
+}
+
+fn ends(statistics: Option<&Statistics>) -> Option<Ends> {
     let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
-    statistics.map(|of| {
-        let (min, max) = (owned(of.min_bytes_opt()), owned(of.max_bytes_opt()));
-        (min, max, of.null_count_opt(), of.min_is_exact(), of.max_is_exact())
+    statistics.map(|of| Ends {
+        min: owned(of.min_bytes_opt()),
+        max: owned(of.max_bytes_opt()),
+        nulls: of.null_count_opt(),
+        is_exact: [of.min_is_exact(), of.max_is_exact()],
     })
 }
 
@@ -190,8 +198,8 @@ impl Values {
             ("i32", Arc::new(self.all::<_, Int32Array>(rows, |number| number as i32))),
             ("i64", Arc::new(self.all::<_, Int64Array>(rows, |number| number))),
             ("u32", Arc::new(self.all::<_, UInt32Array>(rows, |number| number as u32))),
-            ("f32", Arc::new(self.all::<_, Float32Array>(rows, |number| (number >> 50) as f32))),
-            ("f64", Arc::new(self.all::<_, Float64Array>(rows, |number| (number >> 20) as f64))),
+            ("f32", Arc::new(self.all::<_, Float32Array>(rows, |number| (number >> 50) as f32 + 0.5))),
+            ("f64", Arc::new(self.all::<_, Float64Array>(rows, |number| (number >> 20) as f64 + 0.5))),
             ("day", Arc::new(self.all::<_, Date32Array>(rows, |number| (number >> 45) as i32))),
             ("time", Arc::new(self.all::<_, Time64MicrosecondArray>(rows, |number| number.abs() >> 27))),
             ("at", Arc::new(instants.with_timezone("UTC"))),
@@ -265,7 +273,7 @@ proptest! {
             prop_assert_eq!(ours.num_rows(), theirs.num_rows());
             for (ours, theirs) in ours.columns().iter().zip(theirs.columns()) {
                 let path = ours.column_path().to_string();
-                prop_assert_eq!(bounds(ours.statistics()), bounds(theirs.statistics()), "{}", path);
+                prop_assert_eq!(ends(ours.statistics()), ends(theirs.statistics()), "{}", path);
                 prop_assert_eq!(ours.num_values(), theirs.num_values(), "{}", path);
             }
         }
@@ -334,7 +342,7 @@ fn documents_have_no_bounds() {
     let file = encode(&[&[RecordBatch::try_new(schema, vec![values]).unwrap()]], zstd());
     let metadata = metadata(&file);
     let statistics = metadata.row_group(0).column(0).statistics().unwrap();
-    assert_eq!(bounds(Some(statistics)).unwrap().0, None);
+    assert_eq!(ends(Some(statistics)).unwrap().min, None);
     assert_eq!(statistics.null_count_opt(), Some(0));
 }
 
@@ -343,7 +351,7 @@ fn not_a_number_leaves_no_bounds() {
     for values in [vec![1.0, f64::NAN, 2.0], vec![f64::NAN]] {
         let file = encode(&[&[one("f", Arc::new(Float64Array::from(values)))]], zstd());
         let metadata = metadata(&file);
-        let (min, max, ..) = bounds(metadata.row_group(0).column(0).statistics()).unwrap();
-        assert_eq!((min, max), (None, None));
+        let ends = ends(metadata.row_group(0).column(0).statistics()).unwrap();
+        assert_eq!((ends.min, ends.max), (None, None));
     }
 }

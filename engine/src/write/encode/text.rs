@@ -195,6 +195,7 @@ fn word<'a>(words: &'a [u8], starts: &[usize], number: usize) -> &'a [u8] {
 
 /// What a value is looked up by: itself and its length, or a hash.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "halves of the number")]
 fn key(data: &[u8], start: usize, end: usize) -> u128 {
     let length = end - start;
     if length <= SHORT {
