@@ -167,6 +167,7 @@ impl Column {
             dictionary_bytes = Some(page.len());
             chunk.pages.push_front(page);
         }
+        self.levels.clear();
         let statistics = self.leaf.end_statistics(chunk.count.nulls as u64);
         let is_compressed = chunk.is_compressed.unwrap_or(false);
         let mut metadata = ColumnChunkMetaData::builder(self.descriptor.clone())

@@ -67,6 +67,6 @@ impl Leaf for Flags {
     }
 
     fn memory(&self) -> usize {
-        self.page.capacity() / 8
+        self.page.len() / 8
     }
 }

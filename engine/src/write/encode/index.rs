@@ -50,11 +50,6 @@ impl<K: Key> Index<K> {
         self.keys
     }
 
-    pub(super) fn clear(&mut self) {
-        self.keys.clear();
-        self.slots.fill(0);
-    }
-
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
         self.keys.capacity() * size_of::<K>() + self.slots.len() * size_of::<u16>()
@@ -124,8 +119,6 @@ mod tests {
         }
         assert_eq!(index.number(4_999 << 20, usize::MAX, |_| true), Some(4_999));
         assert_eq!(index.number(1, 5_000, |_| true), None);
-        index.clear();
-        assert_eq!(index.number(1, 5_000, |_| true), Some(0));
     }
 
     #[test]

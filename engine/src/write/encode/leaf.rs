@@ -35,13 +35,13 @@ pub(super) trait Leaf: Send {
     /// group, before its statistics.
     fn end_dictionary(&mut self) -> Option<(Vec<u8>, usize)>;
 
-    /// Of all values of the row group.
+    /// Of all values of the row group. Gives all memory back: a table may have thousands of columns.
     fn end_statistics(&mut self, nulls: u64) -> Statistics;
 
     /// Encoded bytes that are in no page yet, about: those of the dictionary are.
     fn size(&self) -> usize;
 
-    /// Bytes of memory.
+    /// Bytes of memory that rows take.
     fn memory(&self) -> usize;
 }
 
@@ -119,16 +119,12 @@ impl<K: Key> Dictionary<K> {
 
     /// Ends a row group. Whether pages of it refer to the dictionary.
     pub(super) fn end(&mut self) -> bool {
-        if self.is_on {
-            self.index.clear();
-        } else {
-            self.index = Index::new();
-        }
+        (self.index, self.numbers) = (Index::new(), Vec::new());
         std::mem::take(&mut self.is_used)
     }
 
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        self.index.memory() + self.numbers.capacity() * size_of::<u16>()
+        self.index.memory() + self.numbers.len() * size_of::<u16>()
     }
 }

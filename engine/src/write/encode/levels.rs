@@ -57,14 +57,19 @@ impl Levels {
         }
     }
 
-    /// Bytes of memory.
+    /// Gives memory back.
+    pub(super) fn clear(&mut self) {
+        if let Self::Lists(lists) = self {
+            (lists.repetition, lists.definition) = (Vec::new(), Vec::new());
+        }
+    }
+
+    /// Bytes of memory that rows take.
     pub(super) fn memory(&self) -> usize {
         match self {
             Self::None => 0,
-            Self::Optional(valid) => valid.capacity() / 8,
-            Self::Lists(lists) => {
-                (lists.repetition.capacity() + lists.definition.capacity()) * size_of::<u16>()
-            }
+            Self::Optional(valid) => valid.len() / 8,
+            Self::Lists(lists) => (lists.repetition.len() + lists.definition.len()) * size_of::<u16>(),
         }
     }
 }

@@ -106,6 +106,7 @@ impl<P: Physical> Leaf for Numbers<P> {
     }
 
     fn end_statistics(&mut self, nulls: u64) -> Statistics {
+        (self.plain, self.loaded) = (Vec::new(), Vec::new());
         P::statistics(self.bounds.take(), self.width, nulls)
     }
 
@@ -114,6 +115,6 @@ impl<P: Physical> Leaf for Numbers<P> {
     }
 
     fn memory(&self) -> usize {
-        self.dictionary.memory() + self.plain.capacity() + self.loaded.capacity() * size_of::<P>()
+        self.dictionary.memory() + self.plain.len() + self.loaded.len() * size_of::<P>()
     }
 }

@@ -355,3 +355,14 @@ fn not_a_number_leaves_no_bounds() {
         assert_eq!((ends.min, ends.max), (None, None));
     }
 }
+
+#[test]
+fn a_row_group_that_has_ended_takes_no_memory() {
+    let mut values = Values { shape: Shape { different: 9_999, nulls: 7 }, random: Rng::with_seed(3) };
+    let batch = values.batch(5_000);
+    let mut encoder = Encoder::new(Vec::new(), batch.schema(), properties(zstd()), zstd()).unwrap();
+    encoder.write(&batch).unwrap();
+    assert!(encoder.memory() > batch.num_columns() * 10_000, "{}", encoder.memory());
+    encoder.flush().unwrap();
+    assert!(encoder.memory() < batch.num_columns() * 1_000 + encoder.codec.memory(), "{}", encoder.memory());
+}

@@ -159,11 +159,12 @@ impl<T: ByteArrayType> Leaf for Texts<T> {
     fn end_dictionary(&mut self) -> Option<(Vec<u8>, usize)> {
         self.widen_by_words();
         let (words, count) = (std::mem::take(&mut self.words), self.starts.len());
-        self.starts.clear();
+        self.starts = Vec::new();
         self.dictionary.end().then_some((words, count))
     }
 
     fn end_statistics(&mut self, nulls: u64) -> Statistics {
+        self.plain = Vec::new();
         let (min, max) = self.bounds.as_mut().and_then(Bounds::end).unzip();
         super::bounds::statistics(min, max, nulls)
     }
@@ -173,8 +174,8 @@ impl<T: ByteArrayType> Leaf for Texts<T> {
     }
 
     fn memory(&self) -> usize {
-        let starts = self.starts.capacity() * size_of::<usize>();
-        self.dictionary.memory() + self.words.capacity() + starts + self.plain.capacity()
+        let starts = self.starts.len() * size_of::<usize>();
+        self.dictionary.memory() + self.words.len() + starts + self.plain.len()
     }
 }
 
