@@ -14,7 +14,7 @@ mod lookback;
 mod relation;
 mod repair;
 mod seen;
-mod standby;
 mod skew;
+mod standby;
 mod sweep;
 mod torture;
