@@ -26,7 +26,7 @@ mod transaction;
 
 pub(super) use self::account::Account;
 pub(super) use self::answer::{Answer, Changed, Column};
-pub(super) use self::session::{Session, Spent};
+pub(super) use self::session::Session;
 pub(super) use self::statement::{Binding, Statement};
 pub(super) use self::tag::QueryTag;
 pub(super) use self::target::{

@@ -38,7 +38,6 @@ pub(super) use internal::Statements;
 pub(super) use options::file_options;
 pub(super) use run::{Run, parse_folder, target_folder};
 pub(super) use sql::StageName;
-pub(super) use writer::Placement;
 
 /// Most bytes of a small file.
 const LARGEST_SMALL: u64 = 32 << 20;
