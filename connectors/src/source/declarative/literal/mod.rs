@@ -339,7 +339,7 @@ impl Reader<'_> {
     }
 
     /// Digits of `radix` with single underscores between.
-    fn digits(&mut self, is_digit: fn(u8) -> bool) -> Option<String> {
+    fn digits(&mut self, is_digit: fn(u8) -> bool) -> String {
         let mut out = String::new();
         while let Some(byte) = self.peek() {
             if is_digit(byte) {
@@ -352,7 +352,7 @@ impl Reader<'_> {
             }
             self.at += 1;
         }
-        Some(out)
+        out
     }
 
     fn number(&mut self) -> Option<Number> {
@@ -366,7 +366,7 @@ impl Reader<'_> {
             if let Some((radix, is_digit)) = based {
                 self.at += 2;
                 self.at += usize::from(self.peek() == Some(b'_'));
-                let digits = self.digits(is_digit)?;
+                let digits = self.digits(is_digit);
                 self.no_more_letters()?;
                 return BigInt::parse_bytes(digits.as_bytes(), radix).map(Number::Int);
             }
@@ -375,13 +375,13 @@ impl Reader<'_> {
     }
 
     fn decimal(&mut self) -> Option<Number> {
-        let whole = self.digits(|byte| byte.is_ascii_digit())?;
+        let whole = self.digits(|byte| byte.is_ascii_digit());
         let mut text = whole.clone();
         let mut is_integer = true;
         if self.peek() == Some(b'.') {
             self.at += 1;
             is_integer = false;
-            let fraction = self.digits(|byte| byte.is_ascii_digit())?;
+            let fraction = self.digits(|byte| byte.is_ascii_digit());
             if whole.is_empty() && fraction.is_empty() {
                 return None;
             }
@@ -396,7 +396,7 @@ impl Reader<'_> {
                 text.push(char::from(sign));
                 self.at += 1;
             }
-            let exponent = self.digits(|byte| byte.is_ascii_digit())?;
+            let exponent = self.digits(|byte| byte.is_ascii_digit());
             if exponent.is_empty() {
                 return None;
             }

@@ -15,8 +15,7 @@ impl Reader<'_> {
     pub(super) fn strings(&mut self) -> Option<Value> {
         let mut text = String::new();
         let mut kind = None;
-        loop {
-            let Some(prefix) = self.prefix() else { break };
+        while let Some(prefix) = self.prefix() {
             if *kind.get_or_insert(prefix.bytes) != prefix.bytes {
                 return None;
             }

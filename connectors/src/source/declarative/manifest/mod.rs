@@ -9,6 +9,8 @@ mod reference;
 mod tests;
 mod yaml;
 
+use std::fmt::Write as _;
+
 use protocol::{Error, Result};
 
 use super::value::Value;
@@ -111,8 +113,12 @@ impl<'t> Trail<'t> {
             match step {
                 Step::Root => {}
                 Step::Key(key) if path.is_empty() => path.push_str(key),
-                Step::Key(key) => path.push_str(&format!(".{key}")),
-                Step::Index(index) => path.push_str(&format!("[{index}]")),
+                Step::Key(key) => {
+                    let _ = write!(path, ".{key}");
+                }
+                Step::Index(index) => {
+                    let _ = write!(path, "[{index}]");
+                }
             }
         }
         Error::config(message).context("place", path)
