@@ -14,7 +14,7 @@ use crate::source::declarative::value::Value;
 /// Values inside of each other that are compared; deeper ones count as different.
 const DEPTH: usize = 100;
 
-impl<'a> Object<'a> {
+impl Object<'_> {
     /// `==`.
     pub(crate) fn equals(&self, other: &Self) -> bool {
         self.equals_at(other, 0)

@@ -32,10 +32,10 @@ pub(super) fn item<'a>(object: &Object<'a>, key: &Object<'a>) -> Outcome<Object<
         {
             return Ok(found);
         }
-    } else if let (Some(place), true) = (key.as_int(), is_sequence(object)) {
-        if let Some(found) = at(object, place)? {
-            return Ok(found);
-        }
+    } else if let (Some(place), true) = (key.as_int(), is_sequence(object))
+        && let Some(found) = at(object, place)?
+    {
+        return Ok(found);
     }
     if let Some(name) = key.as_str() {
         return Ok(own(object, name).unwrap_or_else(|| missing(object, name)));
@@ -109,8 +109,8 @@ fn own<'a>(object: &Object<'a>, name: &str) -> Option<Object<'a>> {
         },
         Object::Delta(delta) => delta_part(**delta, name, wide),
         Object::Calendar(calendar) => match name {
-            "years" => Some(Object::Float(calendar.years)).map(whole),
-            "months" => Some(Object::Float(calendar.months)).map(whole),
+            "years" => Some(whole(Object::Float(calendar.years))),
+            "months" => Some(whole(Object::Float(calendar.months))),
             "tdelta" => Some(calendar.rest.into()),
             _ => delta_part(calendar.rest, name, wide),
         },
@@ -160,7 +160,7 @@ fn date_part<'a>(date: chrono::NaiveDate, name: &str) -> Option<Object<'a>> {
 /// `object[start:end:step]`.
 pub(super) fn slice<'a>(
     object: &Object<'a>,
-    parts: [Option<Object<'a>>; 3],
+    parts: &[Option<Object<'a>>; 3],
     budget: &Budget,
 ) -> Outcome<Object<'a>> {
     object.demand()?;
@@ -171,7 +171,7 @@ pub(super) fn slice<'a>(
         return Err(Fault::kind(format!("'{}' object is not subscriptable", object.kind())));
     }
     let mut bounds = [None; 3];
-    for (bound, part) in bounds.iter_mut().zip(&parts) {
+    for (bound, part) in bounds.iter_mut().zip(parts) {
         *bound = match part {
             None | Some(Object::None) => None,
             Some(part) => Some(part.as_integer().ok_or_else(|| {

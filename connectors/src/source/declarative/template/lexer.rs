@@ -216,10 +216,8 @@ impl<'t> Lexer<'t> {
             "(" => brackets.push(')'),
             "[" => brackets.push(']'),
             "{" => brackets.push('}'),
-            ")" | "]" | "}" => {
-                if brackets.pop() != operator.chars().next() {
-                    return self.fail(format!("unexpected {operator:?}"));
-                }
+            ")" | "]" | "}" if brackets.pop() != operator.chars().next() => {
+                return self.fail(format!("unexpected {operator:?}"));
             }
             _ => {}
         }

@@ -321,7 +321,7 @@ impl<'a> Machine<'a> {
                 for (bound, part) in bounds.iter_mut().zip(parts.iter()) {
                     *bound = part.as_ref().map(|part| self.expr(part)).transpose()?;
                 }
-                item::slice(&value, bounds, &self.host.budget)
+                item::slice(&value, &bounds, &self.host.budget)
             }
             Step::Call(args) => {
                 value.demand()?;

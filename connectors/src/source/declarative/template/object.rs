@@ -68,7 +68,7 @@ pub(crate) enum Object<'a> {
     Method(Rc<(Object<'a>, Rc<str>)>),
     Macro(Rc<Closure<'a>>),
     Loop(Rc<Loop<'a>>),
-    Namespace(Rc<RefCell<Vec<(Rc<str>, Object<'a>)>>>),
+    Namespace(Rc<RefCell<Names<'a>>>),
     Cycler(Rc<(Vec<Object<'a>>, Cell<usize>)>),
     Joiner(Rc<(Text<'a>, Cell<bool>)>),
     Ellipsis,
@@ -80,6 +80,9 @@ pub(crate) struct Missing {
     /// Whether the access was forbidden, so that the use of it is another failure.
     pub(crate) forbidden: bool,
 }
+
+/// What a namespace holds.
+pub(crate) type Names<'a> = Vec<(Rc<str>, Object<'a>)>;
 
 /// A dict, in order.
 pub(crate) type Dict<'a> = Vec<(Object<'a>, Object<'a>)>;
@@ -307,10 +310,9 @@ impl<'a> Object<'a> {
             Self::Markup(text) => !text.is_empty(),
             Self::Bytes(bytes) => !bytes.is_empty(),
             Self::Borrowed(value) => value.is_true(),
-            Self::List(items) => !items.borrow().is_empty(),
+            Self::List(items) | Self::Set(items) => !items.borrow().is_empty(),
             Self::Tuple(items) => !items.is_empty(),
             Self::Dict(entries) => !entries.borrow().is_empty(),
-            Self::Set(items) => !items.borrow().is_empty(),
             Self::View(view) => !view.items.is_empty(),
             Self::Slice(slice) => slice.is_true(),
             Self::Delta(delta) => delta.0 != 0,
@@ -328,10 +330,9 @@ impl<'a> Object<'a> {
             Self::Borrowed(Value::List(items) | Value::Tuple(items) | Value::Set(items)) => items.len(),
             Self::Borrowed(Value::Map(map)) => map.len(),
             Self::Borrowed(Value::Dict(entries)) => entries.len(),
-            Self::List(items) => items.borrow().len(),
+            Self::List(items) | Self::Set(items) => items.borrow().len(),
             Self::Tuple(items) => items.len(),
             Self::Dict(entries) => entries.borrow().len(),
-            Self::Set(items) => items.borrow().len(),
             Self::View(view) => view.items.len(),
             Self::Slice(slice) => slice.merged().len(),
             Self::Loop(state) => state.items.len(),
@@ -398,10 +399,10 @@ impl<'a> Object<'a> {
     /// Whether it may be a key; a `TypeError` where not.
     pub(crate) fn hashable(&self) -> Outcome<()> {
         match self {
-            Self::List(_) | Self::Dict(_) | Self::Set(_) | Self::Borrowed(Value::List(_) | Value::Map(_)) => {
-                Err(Fault::kind(format!("unhashable type: '{}'", self.kind())))
-            }
-            Self::Borrowed(Value::Dict(_) | Value::Set(_)) => {
+            Self::List(_)
+            | Self::Dict(_)
+            | Self::Set(_)
+            | Self::Borrowed(Value::List(_) | Value::Map(_) | Value::Dict(_) | Value::Set(_)) => {
                 Err(Fault::kind(format!("unhashable type: '{}'", self.kind())))
             }
             Self::Tuple(items) => items.iter().try_for_each(Self::hashable),

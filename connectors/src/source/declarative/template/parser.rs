@@ -6,6 +6,9 @@ use super::syntax::{Args, Expr, For, Macro, Node, Target};
 /// Statements and expressions inside of each other.
 const DEPTH: usize = 80;
 
+/// The name and the default of what a macro takes.
+type Parameter = (Box<str>, Option<Expr>);
+
 pub(super) struct Parser {
     tokens: Vec<(Token, usize)>,
     pub(super) at: usize,
@@ -284,9 +287,9 @@ impl Parser {
         Ok(Node::Call(call, Box::new(finish_macro("caller".into(), parameters, body))))
     }
 
-    fn signature(&mut self) -> Result<Vec<(Box<str>, Option<Expr>)>, Mistake> {
+    fn signature(&mut self) -> Result<Vec<Parameter>, Mistake> {
         self.expect("(")?;
-        let mut parameters: Vec<(Box<str>, Option<Expr>)> = Vec::new();
+        let mut parameters: Vec<Parameter> = Vec::new();
         while !self.is(")") {
             if !parameters.is_empty() {
                 self.expect(",")?;
@@ -339,7 +342,7 @@ impl Parser {
     }
 }
 
-fn finish_macro(name: Box<str>, parameters: Vec<(Box<str>, Option<Expr>)>, body: Vec<Node>) -> Macro {
+fn finish_macro(name: Box<str>, parameters: Vec<Parameter>, body: Vec<Node>) -> Macro {
     let mentioned = |name: &str| super::scope::mentions(&body, name);
     let (catches_rest, catches_named, catches_caller) =
         (mentioned("varargs"), mentioned("kwargs"), mentioned("caller"));

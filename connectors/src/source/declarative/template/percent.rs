@@ -96,10 +96,8 @@ pub(super) fn format(text: &str, args: &Object<'_>, budget: &Budget) -> Outcome<
         budget.room(converted.len())?;
         out.push_str(&converted);
     }
-    if !given.is_empty()
-        && !used_mapping
-        && !(args.is_mapping() || args.is_undefined() || args.kind() == "list")
-    {
+    let takes_all = used_mapping || args.is_mapping() || args.is_undefined() || args.kind() == "list";
+    if !given.is_empty() && !takes_all {
         return Err(Fault::kind("not all arguments converted during string formatting"));
     }
     Ok(out)
@@ -314,7 +312,7 @@ fn general(number: f64, precision: usize, alternate: bool) -> String {
 fn grouped(digits: &str, comma: char, group: usize) -> String {
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % group == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(group) {
             out.push(comma);
         }
         out.push(digit);

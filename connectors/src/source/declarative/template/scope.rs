@@ -103,7 +103,9 @@ impl<'n> Finder<'n> {
                 finder.expr(test);
                 // Each `elif` is an `if` of its own: what it stores is free inside of it already.
                 let before = finder.top().clone();
-                body.iter().for_each(|node| finder.own(node));
+                for node in body {
+                    finder.own(node);
+                }
                 let new: Vec<&str> = finder.top().stored.difference(&before.stored).copied().collect();
                 finder.conditional(new);
             }
@@ -130,12 +132,16 @@ impl<'n> Finder<'n> {
                 branches.iter().flat_map(|(_, body)| body).chain(otherwise).for_each(|node| self.inner(node));
             }
             Node::SetBlock(_, filters, body) | Node::Filter(filters, body) => self.within(|finder| {
-                filters.iter().for_each(|(_, args)| finder.args(args));
+                for (_, args) in filters {
+                    finder.args(args);
+                }
                 finder.scope(body);
             }),
             Node::Scope(body) => self.within(|finder| finder.scope(body)),
             Node::With(values, body) => self.within(|finder| {
-                values.iter().for_each(|(target, _)| finder.target(target));
+                for (target, _) in values {
+                    finder.target(target);
+                }
                 finder.scope(body);
             }),
             Node::For(repeat) => self.repeat(repeat),
@@ -183,8 +189,12 @@ impl<'n> Finder<'n> {
     }
 
     fn args(&mut self, args: &'n Args) {
-        args.positional.iter().for_each(|expr| self.expr(expr));
-        args.named.iter().for_each(|(_, expr)| self.expr(expr));
+        for expr in &args.positional {
+            self.expr(expr);
+        }
+        for (_, expr) in &args.named {
+            self.expr(expr);
+        }
         args.rest.iter().chain(&args.named_rest).for_each(|expr| self.expr(expr));
     }
 
@@ -197,7 +207,9 @@ impl<'n> Finder<'n> {
             | Expr::And(items)
             | Expr::Or(items)
             | Expr::Concat(items) => {
-                items.iter().for_each(|item| self.expr(item));
+                for item in items {
+                    self.expr(item);
+                }
             }
             Expr::Dict(entries) => entries.iter().for_each(|(key, value)| {
                 self.expr(key);
@@ -206,21 +218,29 @@ impl<'n> Finder<'n> {
             Expr::Not(inner) | Expr::Negative(inner) | Expr::Positive(inner) => self.expr(inner),
             Expr::Arithmetic(first, rest) => {
                 self.expr(first);
-                rest.iter().for_each(|(_, operand)| self.expr(operand));
+                for (_, operand) in rest {
+                    self.expr(operand);
+                }
             }
             Expr::Compare(first, rest) => {
                 self.expr(first);
-                rest.iter().for_each(|(_, operand)| self.expr(operand));
+                for (_, operand) in rest {
+                    self.expr(operand);
+                }
             }
             Expr::Choice(choice) => {
                 let (condition, then, otherwise) = &**choice;
                 self.expr(condition);
                 self.expr(then);
-                otherwise.iter().for_each(|otherwise| self.expr(otherwise));
+                for otherwise in otherwise {
+                    self.expr(otherwise);
+                }
             }
             Expr::Chain(inner, steps) => {
                 self.expr(inner);
-                steps.iter().for_each(|step| self.step(step));
+                for step in steps {
+                    self.step(step);
+                }
             }
         }
     }

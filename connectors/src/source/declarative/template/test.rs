@@ -93,12 +93,9 @@ pub(super) fn call<'a>(
         "string" => is_text,
         "lower" | "upper" => {
             let text = value.text()?;
-            let (unwanted, wanted): (fn(char) -> bool, fn(char) -> bool) = if name == "lower" {
-                (char::is_uppercase, char::is_lowercase)
-            } else {
-                (char::is_lowercase, char::is_uppercase)
-            };
-            text.chars().any(wanted) && !text.chars().any(unwanted)
+            let has_lower = text.chars().any(char::is_lowercase);
+            let has_upper = text.chars().any(char::is_uppercase);
+            if name == "lower" { has_lower && !has_upper } else { has_upper && !has_lower }
         }
         "mapping" => value.is_mapping(),
         "sequence" => {

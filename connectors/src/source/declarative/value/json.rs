@@ -41,7 +41,6 @@ impl Value {
     /// Appends it to `out` as compact JSON.
     pub fn write_json(&self, out: &mut String) {
         match self {
-            Self::None | Self::Ellipsis => out.push_str("null"),
             Self::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
             Self::Int(number) => {
                 let _ = write!(out, "{number}");
@@ -50,7 +49,7 @@ impl Value {
                 let _ = write!(out, "{number}");
             }
             Self::Float(number) if number.is_finite() => out.push_str(&number::float_text(*number)),
-            Self::Float(_) => out.push_str("null"),
+            Self::None | Self::Ellipsis | Self::Float(_) => out.push_str("null"),
             Self::Text(text) => write_text(out, text),
             Self::Bytes(bytes) => write_text(out, &String::from_utf8_lossy(bytes)),
             Self::List(items) | Self::Tuple(items) | Self::Set(items) => {

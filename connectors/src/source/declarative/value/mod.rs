@@ -98,6 +98,7 @@ impl Map {
     }
 
     /// Keys and values in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (&**key, value))
     }
@@ -108,11 +109,13 @@ impl Map {
     }
 
     /// The keys in order.
+    #[must_use]
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &str> {
         self.0.keys().map(|key| &**key)
     }
 
     /// The values in order.
+    #[must_use]
     pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.0.values()
     }

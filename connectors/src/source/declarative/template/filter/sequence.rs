@@ -341,7 +341,7 @@ fn select<'a>(
 
 fn reverse<'a>(machine: &Machine<'a>, value: &Object<'a>) -> Outcome<Object<'a>> {
     if value.as_str().is_some() {
-        return slice(value, [None, None, Some(Object::Int(-1))], &machine.host.budget);
+        return slice(value, &[None, None, Some(Object::Int(-1))], &machine.host.budget);
     }
     let name = match value {
         Object::List(_) | Object::Borrowed(Value::List(_)) => "list_reverseiterator",
@@ -400,13 +400,13 @@ fn parts<'a>(
 }
 
 /// The items in order.
-pub(in super::super) fn sorted<'a>(items: Vec<Object<'a>>, reverse: bool) -> Outcome<Vec<Object<'a>>> {
+pub(in super::super) fn sorted(items: Vec<Object<'_>>, reverse: bool) -> Outcome<Vec<Object<'_>>> {
     let keyed = items.into_iter().map(|item| (item.clone(), item)).collect();
     Ok(sort(keyed, reverse)?.into_iter().map(|(_, item)| item).collect())
 }
 
 /// The entries in the order of their keys.
-pub(super) fn sorted_by_keys<'a>(entries: Dict<'a>) -> Outcome<Dict<'a>> {
+pub(super) fn sorted_by_keys(entries: Dict<'_>) -> Outcome<Dict<'_>> {
     sort(entries, false)
 }
 

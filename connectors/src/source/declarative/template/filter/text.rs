@@ -24,8 +24,8 @@ pub(super) fn call<'a>(
         Ok(same_kind(value, text))
     };
     Some(match name {
-        "upper" => plain(|text| text.to_uppercase()),
-        "lower" => plain(|text| text.to_lowercase()),
+        "upper" => plain(str::to_uppercase),
+        "lower" => plain(str::to_lowercase),
         "capitalize" => plain(method::capitalized),
         "title" => plain(title),
         "trim" => trim(value, args),
@@ -262,7 +262,7 @@ fn truncate<'a>(machine: &Machine<'a>, value: &Object<'a>, args: &Arguments<'a>)
     if i64::try_from(value.length()?).unwrap_or(i64::MAX) <= length + leeway {
         return Ok(value.clone());
     }
-    let cut = slice(value, [None, Some(Object::Int(kept)), None], &machine.host.budget)?;
+    let cut = slice(value, &[None, Some(Object::Int(kept)), None], &machine.host.budget)?;
     let cut = text(&cut, "truncate")?;
     let kill = kill.is_some_and(|kill| kill.is_true());
     let cut = if kill { cut } else { cut.rsplit_once(' ').map_or(cut, |(words, _)| words) };
