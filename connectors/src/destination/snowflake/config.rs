@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    fn config(more: serde_json::Value) -> Result<Config, serde_json::Error> {
+    fn config(more: &serde_json::Value) -> Result<Config, serde_json::Error> {
         let mut all =
             json!({ "account": "a", "user": "u", "password": "p", "database": "lake", "schema": "raw" });
         let extra = more.as_object().unwrap().clone();
@@ -190,16 +190,16 @@ mod tests {
 
     #[test]
     fn names_are_read_as_sql_reads_them() {
-        let places = config(json!({ "schema": "\"Raw \"\"x\"" })).unwrap().places().unwrap();
+        let places = config(&json!({ "schema": "\"Raw \"\"x\"" })).unwrap().places().unwrap();
         assert_eq!((places.database.name(), places.schema.name()), ("LAKE", "Raw \"x"));
         assert_eq!(places.own.name(), "_TIDEGATE");
-        let same = config(json!({ "state_schema": "Raw" })).unwrap().places().unwrap_err();
+        let same = config(&json!({ "state_schema": "Raw" })).unwrap().places().unwrap_err();
         assert_eq!(same.kind(), ErrorKind::Config);
     }
 
     #[test]
     fn settings_that_nobody_knows_are_refused() {
-        assert!(config(json!({ "databse": "x" })).is_err());
-        assert!(config(json!({ "warehouse": "W", "names": "source", "merge_by": "cursor" })).is_ok());
+        assert!(config(&json!({ "databse": "x" })).is_err());
+        assert!(config(&json!({ "warehouse": "W", "names": "source", "merge_by": "cursor" })).is_ok());
     }
 }

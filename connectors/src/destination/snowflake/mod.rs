@@ -6,6 +6,7 @@
 
 mod check;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "it offers more than the load needs"))]
+#[cfg_attr(test, expect(dead_code, reason = "it offers more than the load needs"))]
 mod client;
 mod column;
 mod commit;
@@ -17,7 +18,8 @@ mod name;
 mod prepare;
 mod record;
 mod sql;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "it offers more than the load needs"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "it offers more than the load needs"))]
+#[cfg_attr(test, expect(dead_code, reason = "it offers more than the load needs"))]
 mod stage;
 mod sweep;
 mod table;
