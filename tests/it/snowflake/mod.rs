@@ -66,7 +66,7 @@ impl World {
     #[track_caller]
     fn ids(&self) -> Vec<u32> {
         let rows = self.query("SELECT ID FROM LAKE.PAYMENTS ORDER BY ID");
-        rows.iter().map(|row| row[0].as_ref().unwrap().parse().unwrap()).collect()
+        rows.iter().map(|row| row[0].as_ref().expect("a number").parse().expect("a number")).collect()
     }
 
     /// That the table has payments up to that one, each once.
@@ -81,7 +81,7 @@ impl World {
         let left = self.query("LIST @_TIDEGATE.LOAD");
         let files: Vec<_> = left
             .iter()
-            .map(|row| row[0].clone().unwrap())
+            .map(|row| row[0].clone().expect("a text"))
             .filter(|name| !name.ends_with("head.json") && !name.ends_with("/transaction"))
             .collect();
         assert!(files.is_empty(), "left on the stage: {files:?}");

@@ -232,7 +232,7 @@ impl<'n> Finder<'n> {
                 let (condition, then, otherwise) = &**choice;
                 self.expr(condition);
                 self.expr(then);
-                for otherwise in otherwise {
+                if let Some(otherwise) = otherwise {
                     self.expr(otherwise);
                 }
             }
