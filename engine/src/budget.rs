@@ -54,14 +54,20 @@ pub(crate) struct Share {
 /// Bytes that are spent until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
-    permit: Option<OwnedSemaphorePermit>,
-    budget: Arc<Budget>,
+    permit: OwnedSemaphorePermit,
+    progress: Arc<Progress>,
+}
+
+impl Charge {
+    fn bytes(&self) -> u64 {
+        self.permit.num_permits() as u64 * UNIT
+    }
 }
 
 impl Budget {
     pub(crate) fn new(total: u64, progress: Arc<Progress>) -> Arc<Self> {
         let headroom = headroom(total);
-        progress.set_budget(0, total);
+        progress.set_budget(total);
         let semaphore = |bytes| Arc::new(Semaphore::new(units(bytes) as usize));
         Arc::new(Self { total, lanes: semaphore(total - headroom), headroom: semaphore(headroom), progress })
     }
@@ -94,14 +100,9 @@ impl Budget {
     async fn spend(self: &Arc<Self>, of: &Arc<Semaphore>, bytes: u64) -> Charge {
         let permit = Arc::clone(of).acquire_many_owned(units(bytes)).await;
         let permit = permit.expect("the semaphore is never closed");
-        self.tell();
-        Charge { permit: Some(permit), budget: Arc::clone(self) }
-    }
-
-    fn tell(&self) {
-        let all = u64::from(units(self.total - headroom(self.total)) + units(headroom(self.total)));
-        let free = (self.lanes.available_permits() + self.headroom.available_permits()) as u64;
-        self.progress.set_budget((all.saturating_sub(free) * UNIT).min(self.total), self.total);
+        let charge = Charge { permit, progress: Arc::clone(&self.progress) };
+        self.progress.spend(charge.bytes());
+        charge
     }
 }
 
@@ -116,8 +117,7 @@ fn units(bytes: u64) -> u32 {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        drop(self.permit.take());
-        self.budget.tell();
+        self.progress.unspend(self.bytes());
     }
 }
 

@@ -116,7 +116,9 @@ impl Progress {
     /// Bytes of the budget that are spent, and all of them.
     #[must_use]
     pub fn budget(&self) -> (u64, u64) {
-        (self.budget_used.load(Ordering::Relaxed), self.budget_total.load(Ordering::Relaxed))
+        let total = self.budget_total.load(Ordering::Relaxed);
+        // Charges are rounded up.
+        (self.budget_used.load(Ordering::Relaxed).min(total), total)
     }
 
     pub(crate) fn add_stream(&self, name: &str) -> Arc<StreamProgress> {
@@ -125,8 +127,15 @@ impl Progress {
         stream
     }
 
-    pub(crate) fn set_budget(&self, used: u64, total: u64) {
-        self.budget_used.store(used, Ordering::Relaxed);
+    pub(crate) fn set_budget(&self, total: u64) {
         self.budget_total.store(total, Ordering::Relaxed);
+    }
+
+    pub(crate) fn spend(&self, bytes: u64) {
+        self.budget_used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unspend(&self, bytes: u64) {
+        self.budget_used.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
