@@ -1,6 +1,7 @@
 //! The systems that tidegate reads from and writes to. One folder and one line in [`registry`] each.
 
 pub mod destination;
+pub mod http;
 pub mod registry;
 pub mod source;
 mod storage;
