@@ -6,7 +6,11 @@ mod literal;
 pub mod manifest;
 mod moment;
 mod number;
+mod page;
+mod record;
+pub mod request;
 mod scope;
+pub mod stream;
 pub mod template;
 mod value;
 

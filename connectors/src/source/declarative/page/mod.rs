@@ -1,0 +1,1 @@
+//! Paginators: which page comes next and how it is asked for.

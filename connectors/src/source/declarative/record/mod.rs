@@ -1,0 +1,4 @@
+//! Stands in until the room of records is here.
+
+/// Records of one page.
+pub struct Records;
