@@ -1,7 +1,11 @@
 //! The language of declarative manifests: how they are loaded, what their expressions mean, how they write time.
 
+pub mod auth;
 mod clock;
 mod component;
+pub mod config;
+pub mod fault;
+pub mod job;
 mod literal;
 pub mod manifest;
 mod moment;
