@@ -2,14 +2,17 @@
 
 mod clock;
 mod component;
+pub mod cursor;
 mod literal;
 pub mod manifest;
 mod moment;
 mod number;
 mod page;
+pub mod partition;
 mod record;
 pub mod request;
 mod scope;
+mod state;
 pub mod stream;
 pub mod template;
 mod value;
