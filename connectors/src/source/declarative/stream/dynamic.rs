@@ -37,7 +37,8 @@ pub(super) async fn make_all(manifest: &Component<'_>, family: &Family) -> Resul
                 return Err(definition.fail("a stream that it makes has no text for a name"));
             };
             if !names.insert(name.clone()) {
-                return Err(definition.fail(format!("it makes two streams with the name {name:?}"))
+                return Err(definition
+                    .fail(format!("it makes two streams with the name {name:?}"))
                     .hint("Names of dynamic streams must differ; check the configuration."));
             }
             made.push(Made { of: of.clone(), name, stream });
@@ -56,9 +57,8 @@ async fn make(definition: &Component<'_>, family: &Family) -> Result<Vec<Value>>
         .map(|mapping| Mapping::build(mapping, kind))
         .collect::<Result<Vec<_>>>()?;
     let fill = |values: &Value, slice: Option<&StreamSlice>| {
-        fill(family, kind, &mappings, template, values, slice).map_err(|error| {
-            error.context("component", resolver.place().to_owned())
-        })
+        fill(family, kind, &mappings, template, values, slice)
+            .map_err(|error| error.context("component", resolver.place().to_owned()))
     };
     match kind {
         Kind::Config => configured(&resolver, family)?.iter().map(|values| fill(values, None)).collect(),

@@ -100,12 +100,8 @@ impl Engine {
         for (key, value) in overrides.iter() {
             config.insert(key, value.clone());
         }
-        let scope = Scope::new(
-            config.into(),
-            scope.clock().clone(),
-            scope.client().clone(),
-            scope.folder().cloned(),
-        );
+        let scope =
+            Scope::new(config.into(), scope.clock().clone(), scope.client().clone(), scope.folder().cloned());
         Self::of(self.manifest.clone(), scope, None)
     }
 

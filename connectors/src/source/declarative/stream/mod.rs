@@ -1,9 +1,9 @@
 //! Streams of a manifest: put together from their components, read slice by slice, described for a catalog.
 
-mod delegate;
-mod dynamic;
 mod check;
 mod definition;
+mod delegate;
+mod dynamic;
 mod engine;
 mod family;
 mod path;

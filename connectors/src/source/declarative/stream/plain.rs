@@ -121,10 +121,7 @@ impl Stream {
     }
 
     /// Page after page, as long as `take` wants more.
-    pub(super) async fn each_page(
-        &self,
-        mut take: impl FnMut(Vec<Value>, &Slice) -> bool,
-    ) -> Result<()> {
+    pub(super) async fn each_page(&self, mut take: impl FnMut(Vec<Value>, &Slice) -> bool) -> Result<()> {
         let mut slicer = self.slicing.slicer()?;
         while let Some(slice) = slicer.next().await? {
             let mut reading = self.reading(slice.clone());
@@ -159,9 +156,9 @@ fn primary_key(component: &Component<'_>) -> Result<Vec<String>> {
             .collect(),
         _ => None,
     };
-    names
-        .map(|names| names.into_iter().filter(|name| !name.is_empty()).collect())
-        .ok_or_else(|| component.fail("`primary_key` must be a name or a list of names; nested keys are not known"))
+    names.map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()).ok_or_else(|| {
+        component.fail("`primary_key` must be a name or a list of names; nested keys are not known")
+    })
 }
 
 fn build_simple(
@@ -181,18 +178,22 @@ fn build_simple(
         scope,
         slicing.is_client_side(),
     )?;
-    let paginator =
-        Paginator::build(component.child("paginator")?.as_ref(), scope, &|template| selector.apart(template))?;
+    let paginator = Paginator::build(component.child("paginator")?.as_ref(), scope, &|template| {
+        selector.apart(template)
+    })?;
     let shrinking = component.child("page_size_reduction")?.map(|c| Shrinking::build(&c)).transpose()?;
     if shrinking.is_some() && !paginator.can_shrink() {
         return Err(component.fail("`page_size_reduction` needs pages by offset or cursor"));
     }
     Ok(Retriever {
-        requester: Requester::build(&requester, scope, name, Some(family.cache()), origin.keeps)?,
+        requester: Requester::build(&requester, scope, name)?.keeping(
+            &requester,
+            family.cache(),
+            origin.keeps,
+        )?,
         paginator,
         selector,
-        paginator_alone: component
-            .flag("ignore_stream_slicer_parameters_on_paginated_requests", false)?,
+        paginator_alone: component.flag("ignore_stream_slicer_parameters_on_paginated_requests", false)?,
         properties: build_properties(&requester, family, origin)?,
         schema: OnceCell::new(),
         shrinking,
@@ -243,5 +244,8 @@ fn build_reset(component: &Component<'_>, slicing: &Slicing) -> Result<Reset> {
 }
 
 fn build_splitting(component: &Component<'_>) -> Result<Splitting> {
-    Ok(Splitting { min_window: component.text("min_split_window")?, message: component.text("failure_message")? })
+    Ok(Splitting {
+        min_window: component.text("min_split_window")?,
+        message: component.text("failure_message")?,
+    })
 }

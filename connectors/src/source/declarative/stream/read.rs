@@ -19,9 +19,18 @@ const WAITING: usize = 2;
 
 /// What the tasks of a read tell.
 enum Event {
-    Page { number: u64, slice: Slice, records: Records, values: Vec<Value> },
+    Page {
+        number: u64,
+        slice: Slice,
+        records: Records,
+        values: Vec<Value>,
+    },
     /// A slice was read to its end, or failed.
-    Done { number: u64, slice: Slice, outcome: Result<()> },
+    Done {
+        number: u64,
+        slice: Slice,
+        outcome: Result<()>,
+    },
     /// No slice follows.
     Over(Result<()>),
 }
