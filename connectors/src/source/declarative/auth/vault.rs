@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use protocol::Result;
 
+use crate::source::declarative::config::Mask;
 use crate::source::declarative::value::Value;
 
 /// Who keeps a configuration that has changed. Called before the token in it is used; an error stops the stream.
@@ -16,11 +17,18 @@ pub struct Vault(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     keeper: OnceLock<Keeper>,
+    mask: Mask,
 }
 
 impl Vault {
     /// Says who keeps changed configurations. The first one counts.
     pub fn set_keeper(&self, keeper: Keeper) {
         let _ = self.0.keeper.set(keeper);
+    }
+
+    /// What keeps secrets out of messages. Learns every token that is given.
+    #[must_use]
+    pub fn mask(&self) -> &Mask {
+        &self.0.mask
     }
 }
