@@ -1,9 +1,7 @@
 //! Streams of a manifest: put together from their components, read slice by slice, described for a catalog.
 
 mod engine;
-mod parent;
 mod sink;
 
 pub use engine::{Engine, StreamInfo};
-pub use parent::{ParentEvent, ParentRead, ParentReader, Parents};
 pub use sink::{Level, Progress, Sink};
