@@ -67,6 +67,16 @@ impl Jwt {
         })
     }
 
+    /// What tells this token from others: all of it but the time.
+    pub(super) fn key_text(&self, scope: &Scope) -> Result<String> {
+        let Value::Map(mut claims) = self.claims(scope)? else { return Ok(String::new()) };
+        for time in ["iat", "exp", "nbf"] {
+            claims.remove(time);
+        }
+        let secret = self.secret.eval_text(&scope.context(&self.parameters))?;
+        Ok(format!("{} {} {secret}", self.header(scope)?.to_json(), Value::Map(claims).to_json()))
+    }
+
     fn key(&self, scope: &Scope) -> Result<Key> {
         let context = scope.context(&self.parameters);
         let secret = self.secret.eval_text(&context)?;

@@ -124,7 +124,7 @@ impl Known {
         request.set_header(&self.header, self.session.as_str());
         match scope.client().send(&request).await?.status {
             401 => Ok(false),
-            ..400 => Ok(true),
+            ..=399 => Ok(true),
             status => Err(refused("validating the session token", status)),
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn set(value: &mut Value, path: &[String], new: Value) -> Result<()> 
             Some(inner) => set(inner, rest, new),
             None => Err(astray(key)),
         },
-        other if other.is_none() => {
+        Value::None => {
             *value = Map::new().into();
             set(value, path, new)
         }

@@ -51,7 +51,7 @@ impl ErrorHandler {
     pub fn judge(&self, outcome: Result<&Answer, &Error>, tries: &mut Tries) -> Verdict {
         let attempt = tries.begin();
         match outcome {
-            Err(error) if !error.kind().is_retryable() => Verdict::Fail(repeated(error)),
+            Err(error) if !error.kind().is_retryable() => Verdict::Fail(self.scope.vault().mask().error(error)),
             Err(error) => {
                 let resolution = Resolution::new(Action::Retry, Failure::Transient);
                 self.act(&resolution, None, Some(error), attempt, tries)
@@ -150,7 +150,7 @@ impl ErrorHandler {
     fn error(&self, resolution: &Resolution, seen: Option<&Seen<'_>>, lost: Option<&Error>) -> Error {
         let mask = self.scope.vault().mask();
         if let Some(lost) = lost {
-            return repeated(lost);
+            return mask.error(lost);
         }
         let status = seen.map(|seen| seen.answer.status);
         let kind = match resolution.failure.kind(status) {
@@ -183,35 +183,6 @@ fn said(seen: &Seen<'_>) -> String {
     let told = if status >= 400 { seen.told() } else { None };
     let told = told.map(|told| format!(": {told}")).unwrap_or_default();
     format!("the server answered {status}{reason}{told}")
-}
-
-/// An error that is only lent, to be handed on: kind, message and context, and its causes as text.
-fn repeated(error: &Error) -> Error {
-    let mut copy = Error::new(error.kind(), error.message());
-    for (key, value) in error.context_pairs() {
-        copy = copy.context(key, value.clone());
-    }
-    if let Some(advice) = error.advice() {
-        copy = copy.hint(advice);
-    }
-    match std::error::Error::source(error) {
-        Some(source) => copy.with_source(format!("{}", Causes(source))),
-        None => copy,
-    }
-}
-
-struct Causes<'a>(&'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }
 
 impl Node {
