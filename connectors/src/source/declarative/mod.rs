@@ -13,7 +13,7 @@ mod moment;
 mod number;
 mod page;
 pub mod partition;
-mod record;
+pub mod record;
 pub mod request;
 mod scope;
 mod state;
