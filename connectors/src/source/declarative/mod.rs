@@ -5,6 +5,7 @@ mod clock;
 mod component;
 pub mod config;
 pub mod cursor;
+mod decode;
 pub mod fault;
 pub mod job;
 mod literal;
