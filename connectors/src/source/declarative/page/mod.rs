@@ -9,7 +9,7 @@ use protocol::Result;
 use super::component::Component;
 use super::request::{Parts, RequestOption};
 use super::scope::Scope;
-use super::template::StreamSlice;
+use super::template::{StreamSlice, Template};
 use super::value::{Map, Value};
 
 pub use repeat::Repeats;
@@ -32,8 +32,9 @@ enum TokenOption {
 
 /// What a page has told once its records are through.
 pub struct Page<'p> {
-    /// The decoded answer; the first body of several. Asked for only where an expression looks at it.
-    pub response: &'p dyn Fn() -> Result<Value>,
+    /// The decoded answer, the first body of several; without its records where that is enough. Asked for only where
+    /// an expression looks at it.
+    pub response: &'p dyn Fn(bool) -> Result<Value>,
     /// The answer's headers.
     pub headers: &'p [(String, String)],
     /// The last record after filters and transformations.
@@ -52,14 +53,20 @@ pub struct Page<'p> {
 
 impl Paginator {
     /// Of its component; without one, and with `NoPagination`, there is one page.
-    pub fn build(component: Option<&Component<'_>>, scope: &Scope) -> Result<Self> {
+    ///
+    /// `apart` tells whether an expression means the same without the records of the answer.
+    pub fn build(
+        component: Option<&Component<'_>>,
+        scope: &Scope,
+        apart: &dyn Fn(&Template) -> bool,
+    ) -> Result<Self> {
         let Some(component) = component else { return Ok(Self(None)) };
         match component.kind() {
             "NoPagination" => return Ok(Self(None)),
             "DefaultPaginator" => {}
             _ => return Err(component.unknown("paginator")),
         }
-        let strategy = Strategy::build(&component.required("pagination_strategy")?, scope)?;
+        let strategy = Strategy::build(&component.required("pagination_strategy")?, scope, apart)?;
         let size_option = component
             .child("page_size_option")?
             .map(|option| RequestOption::build(&option, scope))

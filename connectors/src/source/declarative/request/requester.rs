@@ -62,13 +62,14 @@ pub enum Outcome {
 }
 
 impl Requester {
-    /// Of its component; `name` is the stream's. Answers are kept in `cache`, where there is one and the component
-    /// says so.
+    /// Of its component; `name` is the stream's. Answers are kept in `cache`, where there is one and the component says
+    /// so, or with `keeps` unless it says no.
     pub fn build(
         component: &Component<'_>,
         scope: &Scope,
         name: &str,
         cache: Option<&Cache>,
+        keeps: bool,
     ) -> Result<Self> {
         if component.kind() != "HttpRequester" {
             return Err(component.unknown("requester"));
@@ -100,7 +101,7 @@ impl Requester {
             authenticator,
             handler,
             idle: seconds(component, "read_timeout_in_seconds")?,
-            cache: if component.flag("use_cache", false)? { cache.cloned() } else { None },
+            cache: if component.flag("use_cache", keeps)? { cache.cloned() } else { None },
         })
     }
 

@@ -75,6 +75,6 @@ struct ParentPages(Reading);
 
 impl Pages for ParentPages {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<Value>>>> {
-        async { Ok(self.0.next().await?.map(Records::into_values)) }.boxed()
+        async { self.0.next().await?.map(Records::into_values).transpose() }.boxed()
     }
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use protocol::{Error, Result};
+use tokio::sync::OnceCell;
 
 use super::shrink::{Shrinker, Shrinking};
 use crate::http::Answer;
 use crate::source::declarative::cursor::Slicing;
-use crate::source::declarative::decode::{Bodies, Decoder};
+use crate::source::declarative::decode::Bodies;
 use crate::source::declarative::page::{Page, Paginator, Repeats};
 use crate::source::declarative::partition::Slice;
-use crate::source::declarative::record::{Records, Selector};
-use crate::source::declarative::request::{Call, Outcome, Parts, Requester};
+use crate::source::declarative::record::{Records, Selected, Selector, Variables};
+use crate::source::declarative::request::{Call, Outcome, Requester};
 use crate::source::declarative::template::StreamSlice;
 use crate::source::declarative::value::Value;
 
@@ -25,11 +26,12 @@ pub(super) struct Retriever {
     pub(super) name: String,
     pub(super) requester: Requester,
     pub(super) paginator: Paginator,
-    pub(super) decoder: Decoder,
     pub(super) selector: Selector,
     /// From the second page on only the paginator's options are sent.
     pub(super) paginator_alone: bool,
     pub(super) properties: Option<QueryProperties>,
+    /// Set before the first slice is read.
+    pub(super) schema: OnceCell<Value>,
     pub(super) shrinking: Option<Shrinking>,
     /// `pagination_reset`.
     pub(super) reset: Option<Reset>,
@@ -121,8 +123,10 @@ impl Reading {
                 Fetched::Page(page) => {
                     walk.since_reset += page.kept;
                     let limit = self.retriever.reset.as_ref().and_then(|reset| reset.limit);
-                    if limit.is_some_and(|limit| walk.since_reset >= limit) {
+                    if self.retriever.reset.as_ref().is_some_and(|reset| reset.by_cursor) {
                         self.observe(&page.records)?;
+                    }
+                    if limit.is_some_and(|limit| walk.since_reset >= limit) {
                         self.restart(&mut walk)?;
                         self.walk = Some(walk);
                     } else if page.next.is_some() {
@@ -150,9 +154,7 @@ impl Reading {
 
     async fn fetch(&self, walk: &mut Walk) -> Result<Fetched> {
         if let Some(child) = walk.child.take() {
-            let body = child.to_json();
-            let bodies = Bodies::of_json(body.clone().into());
-            return self.page(walk, &[], body.as_bytes(), &bodies, None).await;
+            return self.page(walk, &embedded(&child)?, None);
         }
         if self.retriever.properties.is_some() {
             return self.fetch_in_chunks(walk).await;
@@ -166,8 +168,7 @@ impl Reading {
                 if answer.status >= 400 {
                     return Ok(Fetched::End);
                 }
-                let bodies = self.retriever.decoder.decode(&answer)?;
-                self.page(walk, &answer.headers, &answer.body, &bodies, None).await
+                self.page(walk, &answer, None)
             }
             other => self.unusual(walk, other).await,
         }
@@ -208,61 +209,60 @@ impl Reading {
     async fn fetch_in_chunks(&self, walk: &mut Walk) -> Result<Fetched> {
         let Some(properties) = &self.retriever.properties else { return Ok(Fetched::End) };
         let mut merger = properties.merger();
-        let mut last: Option<Answer> = None;
+        let mut last: Option<(Answer, usize)> = None;
         for chunk in properties.chunks().await? {
             let window = with_properties(&walk.window, chunk);
             match self.ask(walk, &window).await? {
                 Outcome::Answer(answer) | Outcome::Ignored(Some(answer)) if answer.status < 400 => {
-                    let bodies = self.retriever.decoder.decode(&answer)?;
+                    let bodies = self.retriever.selector.decode(&answer)?;
                     let selected = self.select(&bodies, &window, walk.token.as_ref())?;
-                    merger.add(selected.0.into_values());
-                    last = Some(answer);
+                    merger.add(selected.records.into_values()?);
+                    last = Some((answer, selected.extracted));
                 }
                 Outcome::Answer(_) | Outcome::Ignored(_) => last = None,
                 other => return self.unusual(walk, other).await,
             }
         }
-        let merged = Records::from(merger.finish());
-        let Some(answer) = last else {
-            let kept = merged.len();
-            return Ok(Fetched::Page(Box::new(FetchedPage { records: merged, kept, next: None })));
-        };
-        let bodies = self.retriever.decoder.decode(&answer)?;
-        self.page(walk, &answer.headers, &answer.body, &bodies, Some(merged)).await
+        let records = Records::from_values(merger.finish());
+        match last {
+            Some((answer, extracted)) => self.page(walk, &answer, Some(Selected { records, extracted })),
+            None => {
+                let kept = records.len();
+                Ok(Fetched::Page(Box::new(FetchedPage { records, kept, next: None })))
+            }
+        }
     }
 
-    fn select(
-        &self,
-        bodies: &Bodies,
-        window: &StreamSlice,
-        token: Option<&Value>,
-    ) -> Result<(Records, usize)> {
-        let _ = token;
-        self.retriever.selector.select(bodies, window)
+    fn select(&self, bodies: &Bodies, window: &StreamSlice, token: Option<&Value>) -> Result<Selected> {
+        let token = Paginator::variable(token);
+        let schema = self.retriever.schema.get();
+        let mut variables = Variables { slice: Some(window), next_page_token: Some(&token), schema, keep: None };
+        let cursor = self.slicing.cursor();
+        match cursor.field() {
+            Some(field) if self.slicing.is_client_side() && !self.slicing.is_data_feed() => {
+                let mut sieve = cursor.sieve(&self.slice)?;
+                let mut keep = |value: &Value| sieve.keeps(value);
+                let mut variables = Variables { keep: Some((field, &mut keep)), ..variables };
+                self.retriever.selector.select(bodies, &mut variables)
+            }
+            _ => self.retriever.selector.select(bodies, &mut variables),
+        }
     }
 
     /// The records of an answer and the token of the page after it.
-    async fn page(
-        &self,
-        walk: &mut Walk,
-        headers: &[(String, String)],
-        body: &[u8],
-        bodies: &Bodies,
-        merged: Option<Records>,
-    ) -> Result<Fetched> {
-        let (mut records, extracted) = match merged {
-            Some(records) => {
-                // Each chunk holds the same records: what one answer held is what counts.
-                let extracted = self.select(bodies, &walk.window, walk.token.as_ref())?.1;
-                (records, extracted)
-            }
-            None => self.select(bodies, &walk.window, walk.token.as_ref())?,
+    fn page(&self, walk: &mut Walk, answer: &Answer, merged: Option<Selected>) -> Result<Fetched> {
+        let selector = &self.retriever.selector;
+        let bodies = selector.decode(answer)?;
+        let selected = match merged {
+            Some(selected) => selected,
+            None => self.select(&bodies, &walk.window, walk.token.as_ref())?,
         };
+        let (mut records, extracted) = (selected.records, selected.extracted);
         let kept = records.len();
         let page = Page {
-            response: &|| Ok(bodies.response()),
-            headers,
-            last_record: &|| Ok(records.last()),
+            response: &|apart| if apart { selector.rest(&bodies) } else { bodies.first() },
+            headers: &answer.headers,
+            last_record: &|| records.last(),
             kept,
             extracted,
             token: walk.token.as_ref(),
@@ -274,11 +274,11 @@ impl Reading {
         } else {
             let next = self.retriever.paginator.next(&page)?;
             if let Some(token) = &next {
-                walk.repeats.note(&page, body, token)?;
+                walk.repeats.note(&page, &answer.body, token)?;
             }
             next
         };
-        self.drop_known(&mut records)?;
+        records = self.drop_known(records)?;
         Ok(Fetched::Page(Box::new(FetchedPage { records, kept, next })))
     }
 
@@ -289,25 +289,23 @@ impl Reading {
         }
         let cursor = self.slicing.cursor();
         let Some(field) = cursor.field() else { return Ok(false) };
-        let last = records.field(records.len() - 1, field);
+        let last = records.field(records.len() - 1, field)?.unwrap_or_default();
         Ok(!cursor.sieve(&self.slice)?.keeps(&last)?)
     }
 
     /// Drops the records of a data feed that are known.
-    fn drop_known(&self, records: &mut Records) -> Result<()> {
-        if !self.slicing.is_data_feed() {
-            return Ok(());
-        }
+    fn drop_known(&self, records: Records) -> Result<Records> {
         let cursor = self.slicing.cursor();
-        let Some(field) = cursor.field() else { return Ok(()) };
+        let Some(field) = cursor.field().filter(|_| self.slicing.is_data_feed()) else { return Ok(records) };
         let mut sieve = cursor.sieve(&self.slice)?;
-        let keep: Vec<bool> = (0..records.len())
-            .map(|index| sieve.keeps(&records.field(index, field)))
-            .collect::<Result<_>>()?;
-        if keep.contains(&false) {
-            records.retain(|index| keep[index]);
+        let keep = (0..records.len())
+            .map(|index| sieve.keeps(&records.field(index, field)?.unwrap_or_default()))
+            .collect::<Result<Vec<bool>>>()?;
+        if !keep.contains(&false) {
+            return Ok(records);
         }
-        Ok(())
+        let kept = records.into_values()?.into_iter().zip(keep).filter(|(_, keep)| *keep);
+        Ok(Records::from_values(kept.map(|(record, _)| record).collect()))
     }
 
     /// The pagination starts over, on what is left of the window where the cursor can tell.
@@ -338,7 +336,7 @@ impl Reading {
     fn observe(&self, records: &Records) -> Result<()> {
         let cursor = self.slicing.cursor();
         let Some(field) = cursor.field() else { return Ok(()) };
-        cursor.observe(&self.slice, (0..records.len()).map(|index| records.field(index, field)))
+        cursor.observe(&self.slice, &cursor_values(records, field)?)
     }
 
     /// Puts the halves of a window in its place.
@@ -370,9 +368,14 @@ fn with_properties(window: &StreamSlice, chunk: Vec<String>) -> StreamSlice {
     StreamSlice::new(window.partition().clone(), window.cursor().clone(), extra)
 }
 
-impl Retriever {
-    /// The paginator's own options are all that a request gets without slices.
-    pub(super) fn plain_parts(&self) -> Result<Parts> {
-        self.paginator.parts(self.paginator.first().as_ref(), None)
-    }
+/// The cursor's values of records; [`Value::None`] where one has none.
+pub(super) fn cursor_values(records: &Records, field: &str) -> Result<Vec<Value>> {
+    (0..records.len()).map(|index| Ok(records.field(index, field)?.unwrap_or_default())).collect()
+}
+
+/// The first page of a slice, where a parent's record holds it.
+fn embedded(child: &Value) -> Result<Answer> {
+    let url = url::Url::parse("about:blank")
+        .map_err(|error| Error::internal("an address that is fixed is wrong").with_source(error))?;
+    Ok(Answer { status: 200, url, headers: Vec::new(), body: child.to_json().into() })
 }
