@@ -268,7 +268,7 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
     };
     let opened = Opened::of(&arguments.source, context, messages, Some(&catalog.value)).await?;
     opened.validate()?;
-    let known = opened.engine.names().await?;
+    let known = names(&opened.engine).await?;
     let mut names: Vec<&str> = Vec::new();
     for stream in &catalog.streams {
         if !known.contains(&stream.name) {
@@ -305,6 +305,12 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
         tell_failed(messages, &failed);
     }
     Ok(failed.is_empty())
+}
+
+/// Names of all streams.
+async fn names(engine: &Engine) -> Result<Vec<String>> {
+    let streams = engine.streams().await?.into_iter();
+    Ok(streams.map(|stream| stream.map_or_else(|(name, _)| name, |info| info.name)).collect())
 }
 
 /// Reads one stream.

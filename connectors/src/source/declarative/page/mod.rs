@@ -72,7 +72,9 @@ impl Paginator {
             .map(|option| RequestOption::build(&option, scope))
             .transpose()?;
         if size_option.is_some() && strategy.page_size()?.is_none_or(|size| size == 0) {
-            return Err(component.fail("`page_size_option` needs a `page_size` of the pagination strategy"));
+            return Err(
+                component.fail("`page_size_option` needs a `page_size` of the pagination strategy")
+            );
         }
         let token_option = match component.child("page_token_option")? {
             None => None,

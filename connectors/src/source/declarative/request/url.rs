@@ -174,7 +174,7 @@ fn push_encoded(out: &mut String, text: &str) {
 }
 
 /// What Python's `str` writes.
-pub(super) fn python_text(value: &Value) -> String {
+pub(in crate::source::declarative) fn python_text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         other => Object::from(other).text().map_or_else(|_| other.to_json(), std::borrow::Cow::into_owned),

@@ -51,11 +51,6 @@ impl Engine {
         todo!()
     }
 
-    /// Names of all streams.
-    pub async fn names(&self) -> Result<Vec<String>> {
-        todo!()
-    }
-
     /// Proves that the configuration works, by what the manifest's `check` names.
     pub async fn check(&self) -> Result<()> {
         todo!()
