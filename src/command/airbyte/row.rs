@@ -296,6 +296,7 @@ fn of(data_type: &DataType) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashMap;
     use std::sync::Arc;
 
     use arrow_array::{
@@ -304,7 +305,7 @@ mod tests {
     };
 
     fn sample() -> RecordBatch {
-        let json = [(EXTENSION.to_owned(), "arrow.json".to_owned())].into();
+        let json: HashMap<_, _> = [(EXTENSION.to_owned(), "arrow.json".to_owned())].into();
         let fields = vec![
             Field::new("id", DataType::Int64, false),
             Field::new("na\"me", DataType::Utf8, true),
