@@ -4,10 +4,15 @@ mod answer;
 pub mod auth;
 pub mod budget;
 mod client;
+mod coding;
+mod cookie;
+mod date;
 mod exchange;
+mod failure;
 mod link;
 mod options;
 mod pause;
+mod redirect;
 mod request;
 mod trail;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::Result;
 
-use super::{Answer, Request};
+use super::Request;
 
 /// Policies, of which the first that fits a request holds for it.
 pub struct Budget(());
@@ -47,8 +47,8 @@ impl Budget {
     }
 
     /// Learns from an answer. The client does it.
-    pub fn observe(&self, request: &Request, answer: &Answer) {
-        let _ = (request, answer);
+    pub fn observe<'a>(&self, request: &Request, status: u16, header: impl Fn(&str) -> Option<&'a str>) {
+        let _ = (request, status, header("x"));
     }
 }
 

@@ -13,7 +13,12 @@ pub struct Authenticator {}
 impl Authenticator {
     /// Of the component in `authenticator`; none signs nothing. `url_base` is the requester's `url` or `url_base` as it
     /// stands in the manifest; `name` is the stream's.
-    pub fn build(component: Option<&Component<'_>>, scope: &Scope, url_base: &str, name: &str) -> Result<Self> {
+    pub fn build(
+        component: Option<&Component<'_>>,
+        scope: &Scope,
+        url_base: &str,
+        name: &str,
+    ) -> Result<Self> {
         let _ = (component, scope, url_base, name);
         todo!()
     }

@@ -14,12 +14,7 @@ pub fn dynamics<'m>(loader: Option<&Component<'m>>) -> Result<Vec<Component<'m>>
 
 /// The JSON schema of a stream (`name`) by its loaders: `InlineSchemaLoader`, `JsonFileSchemaLoader`,
 /// `CompositeSchemaLoader`, and for [`dynamics`] the schemas that they gave, in the same order.
-pub fn load(
-    loader: Option<&Component<'_>>,
-    name: &str,
-    scope: &Scope,
-    dynamic: &[Value],
-) -> Result<Value> {
+pub fn load(loader: Option<&Component<'_>>, name: &str, scope: &Scope, dynamic: &[Value]) -> Result<Value> {
     let _ = (loader, name, scope, dynamic);
     todo!()
 }

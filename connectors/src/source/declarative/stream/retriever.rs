@@ -23,7 +23,6 @@ const DEEPEST_SPLIT: usize = 10;
 
 /// How the records of a slice are fetched.
 pub(super) struct Retriever {
-    pub(super) name: String,
     pub(super) requester: Requester,
     pub(super) paginator: Paginator,
     pub(super) selector: Selector,
@@ -236,7 +235,8 @@ impl Reading {
     fn select(&self, bodies: &Bodies, window: &StreamSlice, token: Option<&Value>) -> Result<Selected> {
         let token = Paginator::variable(token);
         let schema = self.retriever.schema.get();
-        let mut variables = Variables { slice: Some(window), next_page_token: Some(&token), schema, keep: None };
+        let mut variables =
+            Variables { slice: Some(window), next_page_token: Some(&token), schema, keep: None };
         let cursor = self.slicing.cursor();
         match cursor.field() {
             Some(field) if self.slicing.is_client_side() && !self.slicing.is_data_feed() => {
