@@ -77,7 +77,8 @@ impl Source for Airbyte {
         }
         let settings = Settings::read(&config.config, config.config_file)?;
         let mask = Mask::new(&Given::None, settings.value());
-        let program = Program { command: config.command, environment: config.environment.into_iter().collect() };
+        let program =
+            Program { command: config.command, environment: config.environment.into_iter().collect() };
         let options = Options {
             nested: config.nested == Nested::Columns,
             drop_undeclared: config.undeclared == Undeclared::Drop,
@@ -120,7 +121,9 @@ impl Source for Airbyte {
     async fn plan(&self, request: &PlanRequest<'_, State>) -> Result<Plan<Partition, State>> {
         let mut notes = Vec::new();
         if request.sweep {
-            notes.push("a connector can't be asked for rows that its cursor passes by: nothing is swept".to_owned());
+            notes.push(
+                "a connector can't be asked for rows that its cursor passes by: nothing is swept".to_owned(),
+            );
         }
         let (state, mode) = match request.stream.sync_mode {
             SyncMode::Incremental => (request.state.messages.clone(), "incremental"),
@@ -177,7 +180,8 @@ impl Airbyte {
     /// The messages in some lines; log lines go to our log, failures are kept, changed configurations stored.
     fn messages<'c>(&self, chunk: &'c [u8], failure: &mut Option<Failure>) -> Result<Vec<Message<'c>>> {
         let mut messages = Vec::new();
-        for line in chunk.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
+        for line in chunk.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+        {
             let Ok(message) = serde_json::from_slice::<Message<'_>>(line) else {
                 let text = String::from_utf8_lossy(line);
                 tracing::info!(target: "connectors::airbyte", "{}", self.mask.apply(&text));
@@ -189,7 +193,8 @@ impl Airbyte {
             if let Some(error) = message.trace.as_ref().and_then(|trace| trace.error.clone()) {
                 *failure = Some(error);
             }
-            if let Some(config) = message.control.as_ref().and_then(|control| control.pointer("/connectorConfig/config"))
+            if let Some(config) =
+                message.control.as_ref().and_then(|control| control.pointer("/connectorConfig/config"))
             {
                 self.settings.keep(&Given::from_json(config.to_string().as_bytes())?)?;
             }
@@ -247,6 +252,7 @@ impl Airbyte {
             .get("source_defined_primary_key")
             .and_then(|key| Deserialize::deserialize(key).ok())
             .unwrap_or_default();
+        let key: Vec<String> = key.iter().map(|path| path.join(".")).collect();
         shape::stream(name, &schema, &key, default_cursor(entry), self.options)
     }
 

@@ -43,7 +43,8 @@ impl Program {
     /// Starts `verb` with these files: option and content.
     pub(super) fn start(&self, verb: &str, files: &[(&str, &str)]) -> Result<Run> {
         let write = |error: std::io::Error| {
-            Error::new(ErrorKind::Storage, "a folder for the connector's files can't be made").with_source(error)
+            Error::new(ErrorKind::Storage, "a folder for the connector's files can't be made")
+                .with_source(error)
         };
         // Only its owner can look into it.
         let folder = tempfile::Builder::new().prefix("tidegate-").tempdir().map_err(write)?;

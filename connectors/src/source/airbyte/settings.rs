@@ -63,8 +63,10 @@ impl Settings {
     /// Stores a changed configuration: the file is replaced as a whole, or stays as it was.
     pub(crate) fn keep(&self, config: &Value) -> Result<()> {
         let Some(path) = &self.file else {
-            return Err(Error::config("the source gave a new configuration, and there is no place to keep it")
-                .hint("set `config_file`: the next sync would be refused with the old refresh token"));
+            return Err(Error::config(
+                "the source gave a new configuration, and there is no place to keep it",
+            )
+            .hint("set `config_file`: the next sync would be refused with the old refresh token"));
         };
         let fail = |error: std::io::Error| {
             Error::new(ErrorKind::Storage, format!("{} can't be written", path.display())).with_source(error)
@@ -87,9 +89,7 @@ fn kept(path: &Path) -> Result<Map> {
             _ => Err(Error::config(format!("`config_file` {shown} is no JSON object"))),
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
-        Err(error) => {
-            Err(Error::config(format!("`config_file` {shown} can't be read")).with_source(error))
-        }
+        Err(error) => Err(Error::config(format!("`config_file` {shown} can't be read")).with_source(error)),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::json::{self, Value};
 pub(crate) fn stream(
     name: &str,
     json_schema: &Value,
-    primary_key: &[Vec<String>],
+    primary_key: &[String],
     cursor: Option<&str>,
     options: json::Options,
 ) -> Result<Stream> {
@@ -24,8 +24,8 @@ pub(crate) fn stream(
         schema = Schema::new(fields);
     }
     // A key within an object is no column.
-    let is_flat = |path: &Vec<String>| path.len() == 1 && schema.field_with_name(&path[0]).is_ok();
-    let primary_key = if primary_key.iter().all(is_flat) { primary_key.concat() } else { Vec::new() };
+    let is_column = |column: &String| schema.field_with_name(column).is_ok();
+    let primary_key = if primary_key.iter().all(is_column) { primary_key.to_vec() } else { Vec::new() };
     let cursors = cursor.map(|field| CursorCandidate {
         field: field.to_owned(),
         indexed: None,

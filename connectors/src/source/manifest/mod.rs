@@ -7,11 +7,10 @@ pub(crate) mod config;
 mod sink;
 
 use std::path::Path;
-use std::sync::Arc;
 
 use protocol::{
-    Catalog, ConfiguredStream, Emitter, Error, Grain, Plan, PlanRequest, Planned, Result, Source, StreamFilter,
-    SyncMode,
+    Catalog, ConfiguredStream, Emitter, Error, Grain, Plan, PlanRequest, Planned, Result, Source,
+    StreamFilter, SyncMode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +29,6 @@ pub use config::Config;
 /// An API that a manifest describes.
 pub struct Manifest {
     engine: Engine,
-    settings: Settings,
     options: Options,
     streams_at_once: Option<std::num::NonZeroUsize>,
 }
@@ -65,25 +63,33 @@ impl Source for Manifest {
         let manifest = manifest::load(&shown, &text)?;
         let settings = Settings::read(&config.config, config.config_file)?;
         if replaces_tokens(&manifest) && !settings.is_kept() {
-            return Err(Error::config("the API may replace its refresh token, and there is no place to keep it")
-                .context("manifest", shown)
-                .hint("set `config_file` to a path for a JSON file: it is made, and read before `config`"));
+            return Err(Error::config(
+                "the API may replace its refresh token, and there is no place to keep it",
+            )
+            .context("manifest", shown)
+            .hint("set `config_file` to a path for a JSON file: it is made, and read before `config`"));
         }
         let clock = config.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
         let folder = config.path.parent().map(Path::to_owned);
         let specification = connection_specification(&manifest);
         let engine =
-            Engine::open(manifest, settings.value().clone(), clock, folder, &http::Options::default()).await?;
+            Engine::open(manifest, settings.value().clone(), clock, folder, &http::Options::default())
+                .await?;
         let given = engine.migrated_config().unwrap_or(settings.value());
         validate(&specification, given).map_err(|what| {
             Error::config(format!("the source's `config` is not what the manifest asks for: {what}"))
                 .context("manifest", shown)
         })?;
+        // Said before anything is read: a token that is lost locks the source out.
+        if settings.is_kept() {
+            let settings = settings.clone();
+            engine.keep_config(Box::new(move |config| settings.keep(config)));
+        }
         let options = Options {
             nested: config.nested == Nested::Columns,
             drop_undeclared: config.undeclared == Undeclared::Drop,
         };
-        Ok(Self { engine, settings, options, streams_at_once: config.streams_at_once })
+        Ok(Self { engine, options, streams_at_once: config.streams_at_once })
     }
 
     async fn check(&self) -> Result<Vec<String>> {
@@ -109,7 +115,11 @@ impl Source for Manifest {
                 }
                 Err((name, error)) => {
                     if filter.matches(&name) {
-                        tracing::warn!(stream = name, error = format!("{error:#}"), "the stream can't be read");
+                        tracing::warn!(
+                            stream = name,
+                            error = format!("{error:#}"),
+                            "the stream can't be read"
+                        );
                     }
                 }
             }
@@ -120,7 +130,9 @@ impl Source for Manifest {
     async fn plan(&self, request: &PlanRequest<'_, State>) -> Result<Plan<Partition, State>> {
         let mut notes = Vec::new();
         if request.sweep {
-            notes.push("an API can't be asked for rows that its cursor passes by: nothing is swept".to_owned());
+            notes.push(
+                "an API can't be asked for rows that its cursor passes by: nothing is swept".to_owned(),
+            );
         }
         let (state, mode) = match request.stream.sync_mode {
             SyncMode::Incremental => (request.state.airbyte.clone(), "incremental"),
@@ -149,9 +161,10 @@ impl Source for Manifest {
         partition: Partition,
         out: &mut Emitter<'_, Self>,
     ) -> Result<Option<serde_json::Value>> {
-        let state = partition.state.map(|state| Value::from_json(state.to_string().as_bytes())).transpose()?;
+        let state =
+            partition.state.map(|state| Value::from_json(state.to_string().as_bytes())).transpose()?;
         let is_incremental = stream.sync_mode == SyncMode::Incremental;
-        let mut rows = Rows::new(stream, out, &self.settings, is_incremental)?;
+        let mut rows = Rows::new(stream, out, is_incremental)?;
         let read = self.engine.read(&stream.name, state.as_ref(), &mut rows).await;
         read.map_err(|error| error.context("stream", stream.name.clone()))?;
         rows.finish().await

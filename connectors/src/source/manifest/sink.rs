@@ -6,59 +6,43 @@ use protocol::{ConfiguredStream, Emitter, Error, Result};
 
 use super::{Manifest, Partition};
 use crate::source::airbyte::filler::Filler;
-use crate::source::airbyte::settings::Settings;
-use crate::source::declarative::Value;
 use crate::source::declarative::record::Records;
 use crate::source::declarative::stream::{Level, Progress, Sink};
 
 /// The rows of one stream.
 pub(super) struct Rows<'a, 'e> {
     filler: Filler<'a, 'e, Manifest>,
-    settings: &'a Settings,
     /// Whether states are of use: a full refresh begins at the beginning.
     is_incremental: bool,
     stream: String,
     state: Option<serde_json::Value>,
-    /// Why a changed configuration could not be kept.
-    unkept: Option<Error>,
 }
 
 impl<'a, 'e> Rows<'a, 'e> {
     pub(super) fn new(
         stream: &ConfiguredStream,
         out: &'a mut Emitter<'e, Manifest>,
-        settings: &'a Settings,
         is_incremental: bool,
     ) -> Result<Self> {
         let filler = Filler::new(stream, out)?;
         let stream = stream.name.clone();
-        Ok(Self { filler, settings, is_incremental, stream, state: None, unkept: None })
+        Ok(Self { filler, is_incremental, stream, state: None })
     }
 
     /// Hands on what is left; says where the stream stands.
     pub(super) async fn finish(mut self) -> Result<Option<serde_json::Value>> {
-        self.refuse()?;
         self.filler.flush().await?;
         Ok(self.state)
-    }
-
-    fn refuse(&mut self) -> Result<()> {
-        self.unkept.take().map_or(Ok(()), Err)
     }
 }
 
 impl Sink for Rows<'_, '_> {
     fn records(&mut self, records: Records) -> BoxFuture<'_, Result<()>> {
-        async move {
-            self.refuse()?;
-            self.filler.add(&records).await
-        }
-        .boxed()
+        async move { self.filler.add(&records).await }.boxed()
     }
 
     fn state(&mut self, progress: Progress) -> BoxFuture<'_, Result<()>> {
         async move {
-            self.refuse()?;
             if !self.is_incremental {
                 return Ok(());
             }
@@ -80,9 +64,5 @@ impl Sink for Rows<'_, '_> {
             Level::Info => tracing::info!(stream = self.stream, "{message}"),
             Level::Warn => tracing::warn!(stream = self.stream, "{message}"),
         }
-    }
-
-    fn config_changed(&mut self, config: &Value) {
-        self.unkept = self.settings.keep(config).err();
     }
 }
