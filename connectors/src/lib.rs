@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod http;
+mod pbes2;
 pub mod registry;
 pub mod source;
 mod storage;
