@@ -182,7 +182,7 @@ async fn drive(
                 match refreshed {
                     Some(true) => return Err(Error::new(ErrorKind::Auth, error.message()).with_source(error)),
                     Some(false) => return Err(error),
-                    None => refreshed = Some(renew(client, &signed, manners).await?),
+                    None => refreshed = renew(client, &signed, manners).await?,
                 }
                 let asked = if wait.is_some() { Asked::Told } else { Asked::Again };
                 patience.wait(asked, wait, error).await?;
@@ -201,11 +201,13 @@ async fn send(client: &Client, request: &Request, is_stream: bool) -> Result<Cam
     if incoming.status < 400 { Ok(Came::Open(incoming)) } else { incoming.whole().await.map(Came::Whole) }
 }
 
-/// Replaces the token. What may work later is no failure: the request is made again with the old one.
-async fn renew(client: &Client, sent: &Request, manners: &dyn Manners) -> Result<bool> {
+/// Replaces the token: whether that was done, or may be later; nothing where there is none to replace. Then the request
+/// is made again as it is.
+async fn renew(client: &Client, sent: &Request, manners: &dyn Manners) -> Result<Option<bool>> {
     match manners.refresh(client, sent).await {
-        Err(error) if error.kind().is_retryable() => Ok(false),
-        done => done,
+        Ok(is_done) => Ok(is_done.then_some(true)),
+        Err(error) if error.kind().is_retryable() => Ok(Some(false)),
+        Err(error) => Err(error),
     }
 }
 
@@ -289,4 +291,3 @@ pub fn retry_after(answer: &Answer) -> Option<Duration> {
     }
     (date::parse(text)? - wall()).to_std().ok()
 }
-

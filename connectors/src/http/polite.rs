@@ -44,8 +44,10 @@ impl Manners for Polite {
             200..300 => Verdict::Success,
             429 => Verdict::RateLimited { wait, error: error(ErrorKind::RateLimited { retry_after: wait }) },
             408 | 409 | 425 | 500.. => Verdict::Retry { wait, error: error(ErrorKind::Transient) },
-            401 => Verdict::RefreshToken { wait: None, error: error(ErrorKind::Auth) },
-            403 => Verdict::Fail(error(ErrorKind::Auth)),
+            401 if self.auth.is_renewable() => {
+                Verdict::RefreshToken { wait: None, error: error(ErrorKind::Auth) }
+            }
+            401 | 403 => Verdict::Fail(error(ErrorKind::Auth)),
             _ => Verdict::Fail(error(ErrorKind::Config)),
         }
     }

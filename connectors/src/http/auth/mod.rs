@@ -12,8 +12,8 @@ pub use jwt::{Algorithm, Key, jwt};
 pub use keeper::{Fetch, Keeper, NoStore, TokenStore, Tokens};
 pub use oauth::{Grant, OAuth};
 
-use super::pause::wall;
 use super::Request;
+use super::pause::wall;
 
 /// What requests are signed with.
 #[derive(Clone, Default)]
@@ -80,6 +80,12 @@ impl Auth {
             }
         }
         Ok(())
+    }
+
+    /// Whether there is something to replace where a server rejects it.
+    #[must_use]
+    pub fn is_renewable(&self) -> bool {
+        matches!(self, Self::Token { .. })
     }
 
     /// Replaces the token that `sent` was signed with. `false` where there is none that could be.
