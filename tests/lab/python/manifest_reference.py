@@ -1,8 +1,8 @@
 """Runs airbyte-cdk over the manifests of tests/manifests and writes down what it did, as `golden.json` of each case.
 
 Run it with a Python 3.11 that has airbyte-cdk 7.39.1 and time-machine:
-    python manifest_reference.py [--check] [NAME ...]
-Without names it runs all. `--check` writes nothing and fails where the reference says something else than the goldens.
+    python manifest_reference.py [--check] [--errors] [NAME ...]
+Without names it runs all. `--errors` shows what the reference complained of. `--check` writes nothing and fails where the reference says something else than the goldens.
 
 A case is a folder with `manifest.yaml`, `api.py` (see manifest_api.py), `config.json` and, where something is unusual,
 `case.json`. The clock stands at `now` of each sync; waiting takes no time. Each command runs in a process of its own.
@@ -109,7 +109,8 @@ class Case:
         self.options = json.loads(options.read_text()) if options.exists() else {}
         self.now = self.options.get("now", NOW)
         self.port = orders.order("POST", f"/open?case={name}")["port"]
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="tidegate-reference-"))
+        self.scratch = tempfile.TemporaryDirectory(prefix="tidegate-reference-")
+        self.work = pathlib.Path(self.scratch.name)
         config = self.folder / "config.json"
         self.config = json.loads(self.here(config.read_text())) if config.exists() else {}
         for path in self.folder.rglob("*"):
@@ -144,6 +145,11 @@ class Case:
             if message["type"] == "CONTROL":
                 self.config = message["control"]["connectorConfig"]["config"]
                 self.config.pop("__injected_declarative_manifest", None)
+            if message["type"] == "TRACE" and message["trace"]["type"] == "ERROR" and "--errors" in sys.argv:
+                error = message["trace"]["error"]
+                print(f"{self.name} {verb}: {error['message']}: {error.get('internal_message')}", file=sys.stderr)
+        if code and "--errors" in sys.argv:
+            print(pathlib.Path(f"{output}.err").read_text()[-1500:], file=sys.stderr)
         return code, messages
 
     def file(self, name, value):
