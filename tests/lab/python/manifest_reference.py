@@ -87,6 +87,7 @@ def command(arguments, now, advances, output):
         sys.stdout = os.fdopen(1, "w")
         sys.argv = ["source-declarative-manifest", *arguments]
         freeze(now, advances)
+        sys.path.insert(0, os.getcwd())
         from airbyte_cdk.cli.source_declarative_manifest import _run
 
         threading.Timer(90, lambda: os._exit(99)).start()
@@ -118,6 +119,9 @@ class Case:
                 copy = self.work / path.relative_to(self.folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_text(self.here(path.read_text()))
+        for folder in filter(pathlib.Path.is_dir, self.work.iterdir()):
+            # The reference finds schema files in what Python can import.
+            (folder / "__init__.py").touch()
 
     def here(self, text):
         return text.replace(SERVER, f"http://127.0.0.1:{self.port}").replace(OTHER, f"http://localhost:{self.port}")
