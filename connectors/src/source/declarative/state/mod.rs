@@ -1,0 +1,1 @@
+//! The states of streams as Airbyte writes them: read, migrated, put together.
