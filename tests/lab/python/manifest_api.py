@@ -114,6 +114,8 @@ class Api:
         lines.loader.exec_module(module)
 
     def route(self, method, pattern):
+        if pattern == "{*}":
+            return lambda function: self.routes.append((method, re.compile(".*"), function))
         parts = re.split(r"(\{\w+\})", pattern)
         regex = "".join(f"(?P<{p[1:-1]}>[^/]+)" if p.startswith("{") else re.escape(p) for p in parts)
 
