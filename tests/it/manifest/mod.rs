@@ -27,5 +27,40 @@ macro_rules! cases {
 }
 
 cases! {
+    async_jobs
     auth_jwt
+    auth_oauth
+    auth_session
+    auth_single_use
+    auth_static
+    bodies
+    budget
+    check_failing
+    config_invalid
+    config_rules
+    decoders
+    dynamic_config
+    dynamic_http
+    errors
+    incremental_formats
+    incremental_kinds
+    incremental_windows
+    page_cursor
+    page_links
+    page_number
+    page_offset
+    page_zero
+    partition_incremental
+    partition_lists
+    partition_parents
+    query_properties
+    records_extract
+    records_transform
+    references
+    schema_normal
+    shared_requests
+    state_delegating
+    state_old_shapes
+    templates
+    urls
 }
