@@ -2,6 +2,7 @@
 
 pub mod destination;
 pub mod http;
+pub mod json;
 pub mod registry;
 pub mod source;
 mod storage;

@@ -56,11 +56,6 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// Whether details are asked for.
-    pub(super) fn is_verbose(&self) -> bool {
-        self.is_verbose
-    }
-
     /// Says that the configuration has changed.
     pub(super) fn config_changed(&self, messages: &Messages, config: &Value) -> Result<()> {
         let mut config = config.clone();
@@ -128,7 +123,11 @@ impl Opened {
         let clock = context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
         let options = http::Options::default();
         let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options).await?;
-        let _ = catalog;
+        if let Some(catalog) = catalog {
+            engine.configure(catalog);
+        }
+        let (envelope, whom) = (given.envelope.clone(), messages.clone());
+        engine.keep_config(Box::new(move |config| envelope.config_changed(&whom, config)));
         let config = match engine.migrated_config() {
             Some(migrated) => {
                 given.envelope.config_changed(messages, migrated)?;
@@ -247,13 +246,15 @@ fn described(info: &StreamInfo) -> String {
         Some(field) => {
             let field = json!(field);
             text.push_str(&format!(
-                r#","incremental"],"source_defined_cursor":true,"default_cursor_field":[{field}]"#
+                r#","incremental"],"source_defined_cursor":{},"default_cursor_field":[{field}]"#,
+                !info.chooses_cursor
             ));
         }
         None => text.push(']'),
     }
     if !info.primary_key.is_empty() {
-        text.push_str(&format!(r#","source_defined_primary_key":{}"#, json!(info.primary_key)));
+        let key: Vec<[&String; 1]> = info.primary_key.iter().map(|column| [column]).collect();
+        text.push_str(&format!(r#","source_defined_primary_key":{}"#, json!(key)));
     }
     text.push_str(&format!(r#","is_resumable":{},"is_file_based":false}}"#, info.cursor_field.is_some()));
     text
@@ -281,11 +282,11 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
     }
     messages.log("INFO", "Starting syncing");
     let reads = names.into_iter().map(|name| {
-        let (engine, envelope, messages) =
-            (Arc::clone(&opened.engine), opened.envelope.clone(), messages.clone());
+        let (engine, is_verbose, messages) =
+            (Arc::clone(&opened.engine), opened.envelope.is_verbose, messages.clone());
         let (name, state) = (name.to_owned(), states.of_stream(name).cloned());
         let read = async move {
-            let result = stream(&engine, &name, state.as_ref(), envelope, &messages).await;
+            let result = stream(&engine, &name, state.as_ref(), is_verbose, &messages).await;
             (name, result)
         };
         async { tokio::spawn(read).await }
@@ -312,12 +313,12 @@ async fn stream(
     engine: &Engine,
     name: &str,
     state: Option<&Value>,
-    envelope: Envelope,
+    is_verbose: bool,
     messages: &Messages,
 ) -> Result<()> {
     messages.log("INFO", &format!("Marking stream {name} as STARTED"));
     messages.status(name, StreamStatus::Started)?;
-    let mut sink = StreamLines::new(messages, name, envelope);
+    let mut sink = StreamLines::new(messages, name, is_verbose);
     let result = engine.read(name, state, &mut sink).await;
     messages.log("INFO", &format!("Read {} records from {name} stream", sink.records()));
     match &result {

@@ -162,13 +162,13 @@ impl Messages {
     }
 
     /// Lines of records of one stream, whole ones, each with its line feed. `lines` becomes empty.
-    pub(crate) fn records(&self, stream: &str, count: u64, records: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn records(&self, stream: &str, count: u64, records: &mut String) -> Result<()> {
         let mut lines = self.lines();
         match lines.counts.get_mut(stream) {
             Some(known) => *known += count,
             None => drop(lines.counts.insert(stream.to_owned(), count)),
         }
-        lines.buffer.extend_from_slice(records);
+        lines.buffer.extend_from_slice(records.as_bytes());
         records.clear();
         if lines.buffer.len() >= BUFFER || lines.flushed.elapsed() >= PATIENCE {
             lines.flush()?;
@@ -235,7 +235,7 @@ mod tests {
     fn a_state_counts_the_records_since_the_one_before() {
         let screen = Screen::default();
         let messages = Messages::new(screen.clone(), Some(at()));
-        let mut line = b"{\"type\":\"RECORD\"}\n".to_vec();
+        let mut line = "{\"type\":\"RECORD\"}\n".to_owned();
         messages.records("a", 3, &mut line).unwrap();
         assert!(line.is_empty());
         messages.records("b", 1, &mut line).unwrap();

@@ -1,7 +1,6 @@
 //! Rows of Arrow columns as JSON objects, and Arrow schemas as JSON schemas.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use arrow_array::cast::AsArray;
 use arrow_array::temporal_conversions::{
@@ -17,7 +16,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 /// Field metadata that names what a column's texts are.
 const EXTENSION: &str = "ARROW:extension:name";
@@ -29,7 +28,7 @@ pub(crate) struct Rows {
 
 struct Column {
     /// `"name":`
-    key: Vec<u8>,
+    key: String,
     array: ArrayRef,
     /// Texts that are JSON already.
     is_json: bool,
@@ -39,7 +38,7 @@ impl Rows {
     pub(crate) fn new(batch: &RecordBatch) -> Self {
         let fields = batch.schema();
         let columns = fields.fields().iter().zip(batch.columns()).map(|(field, array)| Column {
-            key: format!("{}:", Value::from(field.name().as_str())).into_bytes(),
+            key: format!("{}:", Value::from(field.name().as_str())),
             array: array.clone(),
             is_json: is_json(field),
         });
@@ -47,21 +46,21 @@ impl Rows {
     }
 
     /// Writes a row as an object, without the columns that are null.
-    pub(crate) fn write(&self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'{');
+    pub(crate) fn write(&self, row: usize, out: &mut String) {
+        out.push('{');
         let mut is_first = true;
         for column in self.columns.iter().filter(|column| column.array.is_valid(row)) {
             if !std::mem::take(&mut is_first) {
-                out.push(b',');
+                out.push(',');
             }
-            out.extend_from_slice(&column.key);
+            out.push_str(&column.key);
             if column.is_json {
                 write_json(column.array.as_ref(), row, out);
             } else {
                 write_value(column.array.as_ref(), row, out);
             }
         }
-        out.push(b'}');
+        out.push('}');
     }
 }
 
@@ -70,36 +69,47 @@ fn is_json(field: &Field) -> bool {
 }
 
 /// A text that holds JSON; one that does not stays text.
-fn write_json(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
+fn write_json(array: &dyn Array, row: usize, out: &mut String) {
     let Some(texts) = array.as_string_opt::<i32>() else { return write_value(array, row, out) };
     let text = texts.value(row);
     match serde_json::from_str::<&serde_json::value::RawValue>(text) {
-        Ok(_) => out.extend(text.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })),
+        Ok(_) => out.push_str(&text.replace(['\n', '\r'], " ")),
         Err(_) => write_text(text, out),
     }
 }
 
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, text).expect("text is written to memory");
+fn write_text(text: &str, out: &mut String) {
+    if text.bytes().any(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
+        out.push_str(&Value::from(text).to_string());
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    }
 }
 
-fn write_float(number: f64, out: &mut Vec<u8>) {
-    // What JSON has no number for becomes null.
-    serde_json::to_writer(out, &number).expect("a number is written to memory");
+/// What JSON has no number for becomes null.
+fn write_number(number: Option<Number>, out: &mut String) {
+    match number {
+        Some(number) => {
+            let _ = write!(out, "{number}");
+        }
+        None => out.push_str("null"),
+    }
 }
 
-fn write_quoted(shown: impl std::fmt::Display, out: &mut Vec<u8>) {
+fn write_quoted(shown: impl std::fmt::Display, out: &mut String) {
     let _ = write!(out, "\"{shown}\"");
 }
 
-fn write_value(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
+fn write_value(array: &dyn Array, row: usize, out: &mut String) {
     macro_rules! plain {
         ($type:ty) => {{
             let _ = write!(out, "{}", array.as_primitive::<$type>().value(row));
         }};
     }
     if array.is_null(row) {
-        return out.extend_from_slice(b"null");
+        return out.push_str("null");
     }
     match array.data_type() {
         DataType::Boolean => {
@@ -116,14 +126,16 @@ fn write_value(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
         // Through its own digits: 0.1 is not 0.10000000149011612.
         DataType::Float32 => {
             let number = array.as_primitive::<Float32Type>().value(row);
-            serde_json::to_writer(out, &number).expect("a number is written to memory");
+            write_number(number.to_string().parse().ok(), out);
         }
-        DataType::Float64 => write_float(array.as_primitive::<Float64Type>().value(row), out),
+        DataType::Float64 => {
+            write_number(Number::from_f64(array.as_primitive::<Float64Type>().value(row)), out);
+        }
         DataType::Decimal128(..) => {
-            out.extend_from_slice(array.as_primitive::<Decimal128Type>().value_as_string(row).as_bytes());
+            out.push_str(&array.as_primitive::<Decimal128Type>().value_as_string(row));
         }
         DataType::Decimal256(..) => {
-            out.extend_from_slice(array.as_primitive::<Decimal256Type>().value_as_string(row).as_bytes());
+            out.push_str(&array.as_primitive::<Decimal256Type>().value_as_string(row));
         }
         DataType::Utf8 => write_text(array.as_string::<i32>().value(row), out),
         DataType::LargeUtf8 => write_text(array.as_string::<i64>().value(row), out),
@@ -145,17 +157,17 @@ fn write_value(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
         DataType::LargeList(_) => write_list(array.as_list::<i64>().value(row).as_ref(), out),
         DataType::Struct(_) => write_struct(array, row, out),
         DataType::Map(..) => write_map(array, row, out),
-        _ => out.extend_from_slice(b"null"),
+        _ => out.push_str("null"),
     }
 }
 
-fn write_time(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
+fn write_time(array: &dyn Array, row: usize, out: &mut String) {
     let time = match array.data_type() {
         DataType::Date32 => {
             let date = date32_to_datetime(array.as_primitive::<Date32Type>().value(row));
             return match date {
                 Some(date) => write_quoted(date.format("%Y-%m-%d"), out),
-                None => out.extend_from_slice(b"null"),
+                None => out.push_str("null"),
             };
         }
         DataType::Time64(_) => {
@@ -180,11 +192,11 @@ fn write_time(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     let zone = if matches!(array.data_type(), DataType::Timestamp(_, Some(_))) { "Z" } else { "" };
     match time {
         Some(time) => write_quoted(format_args!("{}{zone}", time.format("%Y-%m-%dT%H:%M:%S%.6f")), out),
-        None => out.extend_from_slice(b"null"),
+        None => out.push_str("null"),
     }
 }
 
-fn write_uuid(octets: &[u8], out: &mut Vec<u8>) {
+fn write_uuid(octets: &[u8], out: &mut String) {
     let mut text = String::with_capacity(36);
     for (at, octet) in octets.iter().enumerate() {
         if matches!(at, 4 | 6 | 8 | 10) {
@@ -195,47 +207,47 @@ fn write_uuid(octets: &[u8], out: &mut Vec<u8>) {
     write_quoted(text, out);
 }
 
-fn write_list(items: &dyn Array, out: &mut Vec<u8>) {
-    out.push(b'[');
+fn write_list(items: &dyn Array, out: &mut String) {
+    out.push('[');
     for at in 0..items.len() {
         if at > 0 {
-            out.push(b',');
+            out.push(',');
         }
         write_value(items, at, out);
     }
-    out.push(b']');
+    out.push(']');
 }
 
-fn write_struct(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
+fn write_struct(array: &dyn Array, row: usize, out: &mut String) {
     let fields = array.as_struct();
-    out.push(b'{');
+    out.push('{');
     for (at, (field, values)) in fields.fields().iter().zip(fields.columns()).enumerate() {
         if at > 0 {
-            out.push(b',');
+            out.push(',');
         }
         write_text(field.name(), out);
-        out.push(b':');
+        out.push(':');
         write_value(values.as_ref(), row, out);
     }
-    out.push(b'}');
+    out.push('}');
 }
 
-fn write_map(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
+fn write_map(array: &dyn Array, row: usize, out: &mut String) {
     let entries = array.as_map().value(row);
     let (keys, values) = (entries.column(0), entries.column(1));
-    out.push(b'{');
+    out.push('{');
     for at in 0..entries.len() {
         if at > 0 {
-            out.push(b',');
+            out.push(',');
         }
         match keys.as_string_opt::<i32>() {
             Some(keys) => write_text(keys.value(at), out),
             None => write_quoted(at, out),
         }
-        out.push(b':');
+        out.push(':');
         write_value(values.as_ref(), at, out);
     }
-    out.push(b'}');
+    out.push('}');
 }
 
 /// The JSON schema of records of `schema`.
@@ -284,6 +296,7 @@ fn of(data_type: &DataType) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashMap;
     use std::sync::Arc;
 
     use arrow_array::{
@@ -292,7 +305,7 @@ mod tests {
     };
 
     fn sample() -> RecordBatch {
-        let json = [(EXTENSION.to_owned(), "arrow.json".to_owned())].into();
+        let json: HashMap<_, _> = [(EXTENSION.to_owned(), "arrow.json".to_owned())].into();
         let fields = vec![
             Field::new("id", DataType::Int64, false),
             Field::new("na\"me", DataType::Utf8, true),
@@ -323,9 +336,9 @@ mod tests {
         let batch = sample();
         let rows = Rows::new(&batch);
         let written = |row| {
-            let mut out = Vec::new();
+            let mut out = String::new();
             rows.write(row, &mut out);
-            String::from_utf8(out).unwrap()
+            out
         };
         assert_eq!(
             written(0),

@@ -1,13 +1,11 @@
 //! Where the engine of manifests puts a stream's records and states: lines on stdout.
 
-use connectors::source::declarative::Value;
 use connectors::source::declarative::record::Records;
 use connectors::source::declarative::stream::{Level, Progress, Sink};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::Result;
 
-use super::manifest::Envelope;
 use super::messages::{Messages, StreamStatus};
 use super::record::RecordLines;
 
@@ -15,17 +13,17 @@ use super::record::RecordLines;
 pub(super) struct StreamLines {
     messages: Messages,
     stream: String,
-    envelope: Envelope,
+    is_verbose: bool,
     lines: RecordLines,
     records: u64,
 }
 
 impl StreamLines {
-    pub(super) fn new(messages: &Messages, stream: &str, envelope: Envelope) -> Self {
+    pub(super) fn new(messages: &Messages, stream: &str, is_verbose: bool) -> Self {
         Self {
             messages: messages.clone(),
             stream: stream.to_owned(),
-            envelope,
+            is_verbose,
             lines: RecordLines::new(messages.clone(), stream),
             records: 0,
         }
@@ -69,13 +67,8 @@ impl Sink for StreamLines {
             Level::Info => "INFO",
             Level::Warn => "WARN",
         };
-        if level != "DEBUG" || self.envelope.is_verbose() {
+        if level != "DEBUG" || self.is_verbose {
             self.messages.log(level, message);
         }
-    }
-
-    fn config_changed(&mut self, config: &Value) {
-        // Where nobody reads any more, the next message says so.
-        let _ = self.envelope.config_changed(&self.messages, config);
     }
 }

@@ -6,7 +6,7 @@ use super::Page;
 use super::header;
 use crate::source::declarative::component::Component;
 use crate::source::declarative::scope::Scope;
-use crate::source::declarative::template::{Condition, TextTemplate};
+use crate::source::declarative::template::{Condition, Template, TextTemplate};
 use crate::source::declarative::value::Value;
 
 pub(super) enum Strategy {
@@ -49,6 +49,8 @@ pub(super) struct Cursor {
 /// What of a page the expressions of a cursor look at.
 struct Sight {
     response: bool,
+    /// Whether they mean the same without its records.
+    apart: bool,
     headers: bool,
     last_record: bool,
     /// Words of the expressions: names by which they may ask for headers.
@@ -56,7 +58,11 @@ struct Sight {
 }
 
 impl Strategy {
-    pub(super) fn build(component: &Component<'_>, scope: &Scope) -> Result<Self> {
+    pub(super) fn build(
+        component: &Component<'_>,
+        scope: &Scope,
+        apart: &dyn Fn(&Template) -> bool,
+    ) -> Result<Self> {
         match component.kind() {
             "PageIncrement" => Ok(Self::Number(Number {
                 size: fixed_size(component, scope)?,
@@ -64,7 +70,7 @@ impl Strategy {
                 at_once: component.flag("inject_on_first_request", false)?,
             })),
             "OffsetIncrement" => Ok(Self::Offset(Offset::build(component, scope)?)),
-            "CursorPagination" => Ok(Self::Cursor(Box::new(Cursor::build(component, scope)?))),
+            "CursorPagination" => Ok(Self::Cursor(Box::new(Cursor::build(component, scope, apart)?))),
             _ => Err(component.unknown("pagination strategy")),
         }
     }
@@ -148,7 +154,7 @@ impl Offset {
             (None, Some(Size::Known(size))) => Some(*size),
             (None, Some(Size::Template(template))) => {
                 let response =
-                    if template.template().uses("response") { (page.response)()? } else { Value::None };
+                    if template.template().uses("response") { (page.response)(false)? } else { Value::None };
                 let context = self.scope.context(&self.parameters).with("response", &response);
                 Some(size_of(&template.eval(&context)?)?)
             }
@@ -166,13 +172,13 @@ impl Offset {
 }
 
 impl Cursor {
-    fn build(component: &Component<'_>, scope: &Scope) -> Result<Self> {
+    fn build(component: &Component<'_>, scope: &Scope, apart: &dyn Fn(&Template) -> bool) -> Result<Self> {
         let value = component.required_template("cursor_value")?;
         let size = fixed_size(component, scope)?;
         let stop = component.condition("stop_condition")?;
         let stop_text = component.text("stop_condition")?.unwrap_or_default();
         let stop_template = match &stop {
-            Some(_) => Some(crate::source::declarative::template::Template::compile(&stop_text)?),
+            Some(_) => Some(Template::compile(&stop_text)?),
             None => None,
         };
         let uses = |name: &str| {
@@ -184,6 +190,7 @@ impl Cursor {
         let words = header::words(&[value.template().source(), &stop_text]);
         let sight = Sight {
             response: uses("response"),
+            apart: apart(value.template()) && stop_template.as_ref().is_none_or(apart),
             headers: uses("headers"),
             last_record: uses("last_record"),
             words,
@@ -192,7 +199,7 @@ impl Cursor {
     }
 
     fn next(&self, page: &Page<'_>) -> Result<Option<Value>> {
-        let response = if self.sight.response { (page.response)()? } else { Value::None };
+        let response = if self.sight.response { (page.response)(self.sight.apart)? } else { Value::None };
         let headers =
             if self.sight.headers { header::variable(page.headers, &self.sight.words) } else { Value::None };
         let last_record =

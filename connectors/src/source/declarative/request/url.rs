@@ -8,8 +8,7 @@ use crate::source::declarative::template::Object;
 use crate::source::declarative::value::{Map, Value};
 
 /// What a form leaves as it is, beside letters, digits and the space that becomes `+`.
-const FORM: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b' ');
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b' ');
 
 /// A base and the path of one request: an empty path leaves the base as it is, else it is a folder.
 pub(super) fn join_base(base: &str, path: &str) -> String {
@@ -174,7 +173,7 @@ fn push_encoded(out: &mut String, text: &str) {
 }
 
 /// What Python's `str` writes.
-pub(super) fn python_text(value: &Value) -> String {
+pub(in crate::source::declarative) fn python_text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         other => Object::from(other).text().map_or_else(|_| other.to_json(), std::borrow::Cow::into_owned),

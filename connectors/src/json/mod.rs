@@ -1,0 +1,10 @@
+//! JSON pages as records and columns: spans of a page's text go into Arrow columns without a value in between.
+
+mod columns;
+mod records;
+mod schema;
+
+pub use crate::source::declarative::{Map, Value};
+pub use columns::Columns;
+pub use records::{Page, Records};
+pub use schema::{EXTRA, Options, arrow_schema};
