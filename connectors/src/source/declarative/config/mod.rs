@@ -1,6 +1,10 @@
 //! A configuration before it is used: migrations, transformations, validations; which of its values are secret.
 
+mod mask;
+
 use protocol::Result;
+
+pub use mask::Mask;
 
 use super::clock::Clock;
 use super::value::Value;
@@ -32,21 +36,3 @@ pub fn validate(schema: &Value, value: &Value) -> std::result::Result<(), String
     Ok(())
 }
 
-/// Replaces secrets in texts. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Mask {}
-
-impl Mask {
-    /// The secrets of `config`: what its specification marks with `airbyte_secret`, and what their names give away.
-    #[must_use]
-    pub fn new(specification: &Value, config: &Value) -> Self {
-        let _ = (specification, config);
-        Self {}
-    }
-
-    /// `text` with `****` for each secret.
-    #[must_use]
-    pub fn apply(&self, text: &str) -> String {
-        text.to_owned()
-    }
-}
