@@ -335,7 +335,7 @@ impl Reading<'_, '_> {
         page.push(']');
         match Page::new(&Bytes::from(page))?.records(&[])? {
             Some(records) => self.filler.add(&records).await,
-            None => Ok(()),
+            None => Err(Error::data("the connector's records are no JSON")),
         }
     }
 }

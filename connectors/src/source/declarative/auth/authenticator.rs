@@ -5,7 +5,7 @@ use protocol::{Error, Result};
 use super::jwt::{Jwt, filled};
 use super::legacy::Legacy;
 use super::oauth::OAuth;
-use super::place;
+use crate::source::declarative::config::place;
 use super::session::Session;
 use super::token::Token;
 use crate::http::auth::{basic, bearer};

@@ -8,7 +8,6 @@ mod form;
 mod jwt;
 mod legacy;
 mod oauth;
-mod place;
 mod refresh;
 mod session;
 #[cfg(test)]

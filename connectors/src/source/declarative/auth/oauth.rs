@@ -10,6 +10,7 @@ use super::jwt::{Jwt, filled};
 use super::refresh::{Refresh, Rejection, date, expiry, find};
 use crate::http::auth::{Fetch, Keeper, TokenStore, Tokens};
 use crate::source::declarative::component::Component;
+use crate::source::declarative::config::place;
 use crate::source::declarative::scope::Scope;
 use crate::source::declarative::template::{MappingTemplate, TextTemplate, Types, text_of};
 use crate::source::declarative::value::{Map, Value};
@@ -306,7 +307,7 @@ impl Options {
     fn client(&self, template: Option<&TextTemplate>, field: &str, scope: &Scope) -> Result<Value> {
         if self.updater.is_some() {
             let path = ["credentials".to_owned(), field.to_owned()];
-            if let Some(value) = super::place::get(scope.config(), &path) {
+            if let Some(value) = place::get(scope.config(), &path) {
                 return Ok(value.clone());
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::{Error, ErrorKind, Result, Secret};
 
-use super::place;
+use crate::source::declarative::config::place;
 use crate::http::auth::{Fetch, Keeper, NoStore, Tokens};
 use crate::source::declarative::component::Component;
 use crate::source::declarative::decode::Decoder;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::Result;
 
-use super::place;
+use crate::source::declarative::config::place;
 use crate::http::{Moment, auth};
 use crate::source::declarative::clock::Clock;
 use crate::source::declarative::config::Mask;
