@@ -94,6 +94,24 @@ impl StreamSlice {
         &self.merged
     }
 
+    /// The partition's keys.
+    #[must_use]
+    pub fn partition(&self) -> &Map {
+        map_of(&self.partition)
+    }
+
+    /// The cursor's bounds.
+    #[must_use]
+    pub fn cursor(&self) -> &Map {
+        map_of(&self.cursor)
+    }
+
+    /// Fields that came along from the parent.
+    #[must_use]
+    pub fn extra(&self) -> &Map {
+        map_of(&self.extra)
+    }
+
     pub(super) fn is_true(&self) -> bool {
         !self.merged.is_empty() || self.extra.is_true()
     }
@@ -109,4 +127,10 @@ impl StreamSlice {
     pub(super) fn extra_value(&self) -> &Value {
         &self.extra
     }
+}
+
+/// The three parts of a slice are objects.
+fn map_of(value: &Value) -> &Map {
+    static EMPTY: std::sync::LazyLock<Map> = std::sync::LazyLock::new(Map::new);
+    value.as_map().unwrap_or(&EMPTY)
 }
