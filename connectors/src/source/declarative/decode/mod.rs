@@ -5,8 +5,6 @@ mod csv;
 mod file;
 mod gzip;
 mod lines;
-#[cfg(test)]
-mod tests;
 mod xml;
 mod zip;
 
