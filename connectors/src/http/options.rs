@@ -1,8 +1,9 @@
 //! How a client behaves.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use protocol::{ByteSize, Period, Secret};
+use protocol::{ByteSize, Error, Period, Result, Secret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -53,5 +54,68 @@ impl Default for Options {
             http2: true,
             user_agent: concat!("tidegate/", env!("CARGO_PKG_VERSION")).to_owned(),
         }
+    }
+}
+
+/// The time-outs that can be meant.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(10);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(48);
+/// Connections that wait for the next request, per host.
+const IDLE_CONNECTIONS: usize = 64;
+
+impl Options {
+    /// Fails where they can't be meant.
+    pub(super) fn verify(&self) -> Result<()> {
+        for (name, period) in [
+            ("connect_timeout", self.connect_timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("total_timeout", self.total_timeout),
+        ] {
+            if !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&period.duration()) {
+                return Err(Error::config(format!("`{name}` is {period}, it must be between 10ms and 48h")));
+            }
+        }
+        if self.max_concurrent_requests == 0 {
+            return Err(Error::config("`max_concurrent_requests` is 0: nothing could ever be sent"));
+        }
+        Ok(())
+    }
+
+    /// A client that follows no redirect and undoes no encoding: both are done here, within limits.
+    pub(super) fn http_client(&self) -> Result<reqwest::Client> {
+        let mut client = reqwest::Client::builder()
+            .connect_timeout(self.connect_timeout.duration())
+            .redirect(reqwest::redirect::Policy::none())
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .tcp_keepalive(Duration::from_mins(1))
+            .pool_max_idle_per_host(IDLE_CONNECTIONS);
+        if !self.http2 {
+            client = client.http1_only();
+        }
+        if let Some(path) = &self.ca_file {
+            let pem = std::fs::read(path).map_err(|error| {
+                Error::config("can't read `ca_file`")
+                    .context("file", path.display().to_string())
+                    .with_source(error)
+            })?;
+            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+                .ok()
+                .filter(|certificates| !certificates.is_empty())
+                .ok_or_else(|| {
+                    Error::config("`ca_file` holds no certificate in PEM")
+                        .context("file", path.display().to_string())
+                })?;
+            client = client.tls_certs_merge(certificates);
+        }
+        if let Some(proxy) = &self.proxy {
+            // The cause is left out: it may quote the password.
+            let proxy = reqwest::Proxy::all(proxy.reveal())
+                .map_err(|_| Error::config("`proxy` is no address").hint("write `http://proxy:3128`"))?;
+            client = client.proxy(proxy);
+        }
+        client.build().map_err(|error| Error::config("the HTTP client can't be set up").with_source(error))
     }
 }

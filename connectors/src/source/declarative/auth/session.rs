@@ -43,7 +43,7 @@ impl Session {
             crate::source::declarative::value::Value::from(requester.fields().clone()).to_json()
         );
         let login = Login {
-            requester: Requester::build(&requester, scope, &format!("{name}_login_requester"), None, false)?,
+            requester: Requester::build(&requester, scope, &format!("{name}_login_requester"))?,
             decoder: Decoder::build(decoder.as_ref(), scope)?,
             path,
         };

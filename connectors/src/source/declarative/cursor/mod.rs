@@ -1,94 +1,85 @@
 //! Cursors: how a stream is cut into slices, and where it stands.
+//!
+//! States are the reference's to the letter, so that connections can be moved there and back. What is known beside them
+//! (which intervals were read) is in [`Cursor::checkpoint`].
+
+mod bound;
+mod clamp;
+mod definition;
+mod greatest;
+mod interval;
+mod many;
+mod point;
+mod sieve;
+mod single;
+mod slicer;
+mod slicing;
+#[cfg(test)]
+mod tests;
+mod tracker;
+mod window;
 
 use std::borrow::Borrow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, FixedOffset};
-use protocol::Result;
+use chrono::{DateTime, FixedOffset, Utc};
+use protocol::{Error, Result};
 
-use super::component::Component;
-use super::partition::{Parents, Slice};
-use super::request::Parts;
-use super::scope::Scope;
+use super::clock::Clock;
+use super::partition::{Router, Slice};
+use super::state::{NO_CURSOR, Snapshot};
 use super::template::StreamSlice;
-use super::value::Value;
+use super::value::{Map, Value};
+use definition::Definition;
+use greatest::Greatest;
+use many::Many;
+use point::Point;
+use single::Single;
 
-/// How one stream is cut into slices, and where it stands: its `incremental_sync`, its `partition_router` and its
-/// state together.
-pub struct Slicing {}
+pub use sieve::Sieve;
+pub use slicer::Slicer;
+pub use slicing::Slicing;
+pub use tracker::Tracker;
 
-impl Slicing {
-    /// Of a `DeclarativeStream`. `state` is what the stream emitted last (migrations are done here). `chosen` is the
-    /// cursor field that the configured catalog names, which counts only where the manifest allows it.
-    pub fn build(
-        stream: &Component<'_>,
-        scope: &Scope,
-        state: Option<&Value>,
-        chosen: Option<&str>,
-        parents: &dyn Parents,
-    ) -> Result<Self> {
-        let _ = (stream, scope, state, chosen, parents);
-        todo!()
-    }
-
-    /// The slices, lazily. To be called once.
-    pub fn slicer(&self) -> Result<Slicer> {
-        todo!()
-    }
-
-    /// Where the stream stands. Cheap to clone.
-    #[must_use]
-    pub fn cursor(&self) -> &Cursor {
-        todo!()
-    }
-
-    /// What a slice adds to a request: the router's and the cursor's options. Call it again for slices that
-    /// [`Cursor::split`] or [`Cursor::reduce`] made.
-    pub fn options(&self, slice: &StreamSlice) -> Result<Parts> {
-        let _ = slice;
-        todo!()
-    }
-
-    /// Whether the state is one that a stream keeps: it has a cursor.
-    #[must_use]
-    pub fn is_incremental(&self) -> bool {
-        todo!()
-    }
-
-    /// `is_data_feed`: pagination ends when a page's last record does not pass the [`Sieve`], and records that do not
-    /// are dropped after paging.
-    #[must_use]
-    pub fn is_data_feed(&self) -> bool {
-        todo!()
-    }
-
-    /// `is_client_side_incremental`: the record selector drops what does not pass the [`Sieve`] (not where the stream
-    /// is a data feed), and transforms before it filters by default.
-    #[must_use]
-    pub fn is_client_side(&self) -> bool {
-        todo!()
-    }
-}
-
-/// Gives slices one after the other.
-pub struct Slicer {}
-
-impl Slicer {
-    /// The next slice; `None` at the end. Reads parents where partitions come from them. After an error it is over.
-    pub async fn next(&mut self) -> Result<Option<Slice>> {
-        todo!()
-    }
-}
+/// How long a state of many partitions is not told again: to write it takes as long as there are partitions.
+const QUIET_SECONDS: i64 = 600;
 
 /// Where a stream stands. Slices may be read in any order and at once; each is observed while it is read, and closed
 /// when all of its records have been handed over. A slice that failed is not closed. Cheap to clone.
 #[derive(Clone)]
-pub struct Cursor {}
+pub struct Cursor(Arc<Inner>);
+
+struct Inner {
+    definition: Option<Arc<Definition>>,
+    kind: Kind,
+    clock: Clock,
+    next_slice: AtomicU64,
+    /// Whether all slices have been given out.
+    is_cut: AtomicBool,
+}
+
+enum Kind {
+    /// The stream keeps no state.
+    Stateless,
+    /// One cursor, and how often it changed.
+    Single(Mutex<(Single, u64)>),
+    /// One for each partition.
+    Many(Mutex<Course>, Arc<Router>),
+}
+
+/// The cursors of partitions, and when what happened.
+struct Course {
+    many: Many,
+    began: Option<DateTime<Utc>>,
+    told: Option<DateTime<Utc>>,
+}
 
 impl Cursor {
     /// The field of records that the cursor looks at (a plain key, not a path); `None` without a cursor.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
-        todo!()
+        self.0.definition.as_ref().map(|definition| definition.field.as_str())
     }
 
     /// Takes note of the cursor's values of records that *have been emitted*; [`Value::None`] where one has none.
@@ -97,67 +88,168 @@ impl Cursor {
         slice: &Slice,
         values: impl IntoIterator<Item = V>,
     ) -> Result<()> {
-        let _ = (slice, values.into_iter().count());
-        todo!()
+        let Some(definition) = &self.0.definition else { return Ok(()) };
+        let mut greatest = Greatest::new(&definition.axis, matches!(self.0.kind, Kind::Many(..)));
+        for value in values {
+            greatest.add(value.borrow())?;
+        }
+        let Some(point) = greatest.point else { return Ok(()) };
+        match &self.0.kind {
+            Kind::Stateless => Ok(()),
+            Kind::Single(single) => lock(single).0.observe(slice.number(), point),
+            Kind::Many(course, _) => {
+                let text = greatest.text.unwrap_or_default();
+                lock(course).many.observe(partition(slice)?, slice.number(), point, text)
+            }
+        }
     }
 
     /// Notes that a slice is read to its end. Gives the state where the reference would emit one now: after each slice
     /// of a stream without partitions, every ten minutes with them, never without a cursor.
     pub fn close(&self, slice: &Slice) -> Result<Option<Value>> {
-        let _ = slice;
-        todo!()
+        let bounds = slice.stream_slice().cursor();
+        match &self.0.kind {
+            Kind::Stateless => Ok(None),
+            Kind::Single(single) => {
+                let mut single = lock(single);
+                let has_changed = single.0.close(slice.number(), bounds)?;
+                single.1 += 1;
+                Ok(has_changed.then(|| Value::Map(single.0.state())))
+            }
+            Kind::Many(course, _) => {
+                let now = self.0.clock.now();
+                let mut course = lock(course);
+                course.many.close(partition(slice)?, slice.number(), bounds)?;
+                if course.told.is_some_and(|told| (now - told).num_seconds() <= QUIET_SECONDS) {
+                    return Ok(None);
+                }
+                course.told = Some(now);
+                if !course.many.is_telling() {
+                    return Ok(None);
+                }
+                let snapshot = course.many.snapshot();
+                drop(course);
+                Ok(Some(snapshot.write().into()))
+            }
+        }
     }
 
     /// Ends the sync, be it a success or not: the last state, which is always emitted.
     pub fn finish(&self) -> Result<Value> {
-        todo!()
+        if let Kind::Many(course, router) = &self.0.kind {
+            let (now, parents) = (self.0.clock.now(), router.parental());
+            let mut course = lock(course);
+            let elapsed = course.began.map_or(0, |began| {
+                let elapsed = now - began;
+                elapsed.num_seconds() + i64::from(elapsed.subsec_nanos() > 0)
+            });
+            let went_well = self.0.is_cut.load(Ordering::Acquire);
+            course.many.finish(went_well, elapsed, parents);
+        }
+        Ok(self.state())
     }
 
     /// The state as the reference would write it now.
-    pub fn state(&self) -> Result<Value> {
-        todo!()
+    #[must_use]
+    pub fn state(&self) -> Value {
+        self.snapshot().write().into()
     }
 
     /// The state with all that is known of what was read (merged intervals): to go on after an interruption. The
     /// reference reads it too. Once a sync has ended well, [`Self::finish`]'s is the one to keep.
-    pub fn checkpoint(&self) -> Result<Value> {
-        todo!()
+    #[must_use]
+    pub fn checkpoint(&self) -> Value {
+        match &self.0.kind {
+            Kind::Stateless => self.state(),
+            Kind::Single(single) => lock(single).0.checkpoint().into(),
+            Kind::Many(course, _) => lock(course).many.checkpoint().into(),
+        }
     }
 
-    /// What should be kept of the records of `slice`. To be asked anew for each page, after it came.
+    /// What is to be kept of the records of `slice`. To be asked anew for each page, after it came.
     pub fn sieve(&self, slice: &Slice) -> Result<Sieve> {
-        let _ = slice;
-        todo!()
+        let Some(definition) = &self.0.definition else { return Ok(Sieve::all()) };
+        let wanted = match &self.0.kind {
+            Kind::Stateless => return Ok(Sieve::all()),
+            Kind::Single(single) => lock(single).0.wanted()?,
+            Kind::Many(course, _) => lock(course).many.wanted(partition(slice)?)?,
+        };
+        Ok(Sieve::new(Arc::clone(definition), wanted))
     }
 
-    /// For `RESET` of pagination: the slice from its greatest observed value on.
-    pub fn reduce(&self, slice: &Slice) -> Result<StreamSlice> {
-        let _ = slice;
-        todo!()
+    /// For `pagination_reset` with `SPLIT_USING_CURSOR`, anew for each slice; `None` without a cursor.
+    #[must_use]
+    pub fn tracker(&self) -> Option<Tracker> {
+        self.0.definition.as_ref().map(|definition| Tracker::new(Arc::clone(definition)))
     }
 
     /// For `SPLIT_REQUEST_WINDOW`: the halves of `slice`, to be read one after the other; `None` where it can't be
     /// split further. Records of the halves count as those of the whole: observe and close the [`Slice`] they came of.
     pub fn split(&self, slice: &StreamSlice, min_window: Option<&str>) -> Result<Option<[StreamSlice; 2]>> {
-        let _ = (slice, min_window);
-        todo!()
+        let Some(definition) = &self.0.definition else { return Ok(None) };
+        let least = min_window.map(definition::span).transpose()?;
+        let halves = window::halves(definition, slice.cursor(), least.as_ref())?;
+        let whole = |bounds| StreamSlice::new(slice.partition().clone(), bounds, slice.extra().clone());
+        Ok(halves.map(|halves| halves.map(whole)))
     }
 
     /// The moment that `state` stands at, for `api_retention_period`; `None` where it says none.
     #[must_use]
     pub fn moment_of(&self, state: &Value) -> Option<DateTime<FixedOffset>> {
-        let _ = state;
-        todo!()
+        let state = state.as_map()?;
+        let Some(definition) = &self.0.definition else {
+            return state.get(NO_CURSOR)?.is_true().then(|| self.0.clock.now().fixed_offset());
+        };
+        let state = match &self.0.kind {
+            Kind::Many(..) => state.get("state")?.as_map()?,
+            _ => state,
+        };
+        let value = if single::keeps_intervals(state) {
+            let first = state.get("slices")?.as_list()?.first()?;
+            let recent = first.get("most_recent_cursor_value").filter(|value| value.is_true());
+            recent.or_else(|| first.get("end"))?
+        } else {
+            state.get(&definition.field)?
+        };
+        match definition.axis.read(value).filter(|_| value.is_true())? {
+            Point::Time(moment) => Some(moment.universal().and_utc().fixed_offset()),
+            Point::Count(_) => None,
+        }
+    }
+
+    /// A number that grows whenever the state changes.
+    pub(super) fn version(&self) -> u64 {
+        match &self.0.kind {
+            Kind::Stateless => 0,
+            Kind::Single(single) => lock(single).1,
+            Kind::Many(course, _) => lock(course).many.version,
+        }
+    }
+
+    /// The state, not yet written.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        match &self.0.kind {
+            Kind::Stateless => {
+                let state: Map = [(NO_CURSOR, Value::Bool(true))].into_iter().collect();
+                Snapshot::Flat(Arc::new(state))
+            }
+            Kind::Single(single) => Snapshot::Flat(Arc::new(lock(single).0.state())),
+            Kind::Many(course, _) => lock(course).many.snapshot(),
+        }
+    }
+
+    fn next_number(&self) -> u64 {
+        self.0.next_slice.fetch_add(1, Ordering::Relaxed)
     }
 }
 
-/// Which records are to be kept, by their cursor's values.
-pub struct Sieve {}
+/// The key of a slice's partition.
+fn partition(slice: &Slice) -> Result<&str> {
+    let partition = slice.partition().map(|partition| &**partition);
+    partition.ok_or_else(|| Error::internal("a slice of another stream's cursor"))
+}
 
-impl Sieve {
-    /// Whether a record with this value (or [`Value::None`]) is to be kept.
-    pub fn keeps(&mut self, value: &Value) -> Result<bool> {
-        let _ = value;
-        todo!()
-    }
+// A panic while the lock is held leaves a cursor as it was before or after one change: both are states.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

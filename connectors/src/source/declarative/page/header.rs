@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn links_are_found_by_their_relation() {
         let headers = vec![
-            ("link".to_owned(), "<https://a.b/x?p=2,3>; rel=\"next\", <https://a.b/x?p=9>; rel=last".to_owned()),
+            (
+                "link".to_owned(),
+                "<https://a.b/x?p=2,3>; rel=\"next\", <https://a.b/x?p=9>; rel=last".to_owned(),
+            ),
             ("x-next-page".to_owned(), "7".to_owned()),
         ];
         let seen = variable(&headers, &words(&["{{ headers['X-NEXT-page'] }}"]));

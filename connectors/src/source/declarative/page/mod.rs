@@ -12,11 +12,11 @@ use super::scope::Scope;
 use super::template::{StreamSlice, Template};
 use super::value::{Map, Value};
 
-pub use repeat::Repeats;
+pub(crate) use repeat::Repeats;
 use strategy::Strategy;
 
 /// How the pages of a slice follow each other.
-pub struct Paginator(Option<Pages>);
+pub(crate) struct Paginator(Option<Pages>);
 
 struct Pages {
     strategy: Strategy,
@@ -31,31 +31,31 @@ enum TokenOption {
 }
 
 /// What a page has told once its records are through.
-pub struct Page<'p> {
+pub(crate) struct Page<'p> {
     /// The decoded answer, the first body of several; without its records where that is enough. Asked for only where
     /// an expression looks at it.
-    pub response: &'p dyn Fn(bool) -> Result<Value>,
+    pub(crate) response: &'p dyn Fn(bool) -> Result<Value>,
     /// The answer's headers.
-    pub headers: &'p [(String, String)],
+    pub(crate) headers: &'p [(String, String)],
     /// The last record after filters and transformations.
-    pub last_record: &'p dyn Fn() -> Result<Option<Value>>,
+    pub(crate) last_record: &'p dyn Fn() -> Result<Option<Value>>,
     /// How many records were left after filters.
-    pub kept: usize,
+    pub(crate) kept: usize,
     /// How many records were taken out of the answer.
-    pub extracted: usize,
+    pub(crate) extracted: usize,
     /// The token that this page was asked for with.
-    pub token: Option<&'p Value>,
+    pub(crate) token: Option<&'p Value>,
     /// The size that was asked for instead of the strategy's own.
-    pub size: Option<i64>,
+    pub(crate) size: Option<i64>,
     /// The slice.
-    pub slice: &'p StreamSlice,
+    pub(crate) slice: &'p StreamSlice,
 }
 
 impl Paginator {
     /// Of its component; without one, and with `NoPagination`, there is one page.
     ///
     /// `apart` tells whether an expression means the same without the records of the answer.
-    pub fn build(
+    pub(crate) fn build(
         component: Option<&Component<'_>>,
         scope: &Scope,
         apart: &dyn Fn(&Template) -> bool,
@@ -72,9 +72,7 @@ impl Paginator {
             .map(|option| RequestOption::build(&option, scope))
             .transpose()?;
         if size_option.is_some() && strategy.page_size()?.is_none_or(|size| size == 0) {
-            return Err(
-                component.fail("`page_size_option` needs a `page_size` of the pagination strategy")
-            );
+            return Err(component.fail("`page_size_option` needs a `page_size` of the pagination strategy"));
         }
         let token_option = match component.child("page_token_option")? {
             None => None,
@@ -88,23 +86,23 @@ impl Paginator {
 
     /// The token of the first page, where it has one.
     #[must_use]
-    pub fn first(&self) -> Option<Value> {
+    pub(crate) fn first(&self) -> Option<Value> {
         self.0.as_ref().and_then(|pages| pages.strategy.first())
     }
 
     /// How many records a page holds, where that is said.
-    pub fn page_size(&self) -> Result<Option<i64>> {
+    pub(crate) fn page_size(&self) -> Result<Option<i64>> {
         self.0.as_ref().map_or(Ok(None), |pages| pages.strategy.page_size())
     }
 
     /// Whether the sizes of pages can be changed in the middle.
     #[must_use]
-    pub fn can_shrink(&self) -> bool {
+    pub(crate) fn can_shrink(&self) -> bool {
         self.0.as_ref().is_some_and(|pages| pages.strategy.can_shrink())
     }
 
     /// What it adds to the request of a page.
-    pub fn parts(&self, token: Option<&Value>, size: Option<i64>) -> Result<Parts> {
+    pub(crate) fn parts(&self, token: Option<&Value>, size: Option<i64>) -> Result<Parts> {
         let mut parts = Parts::default();
         let Some(pages) = &self.0 else { return Ok(parts) };
         if let (Some(TokenOption::Option(option)), Some(token)) = (&pages.token_option, token)
@@ -126,7 +124,7 @@ impl Paginator {
 
     /// The path of the page, where the token is one.
     #[must_use]
-    pub fn path(&self, token: Option<&Value>) -> Option<String> {
+    pub(crate) fn path(&self, token: Option<&Value>) -> Option<String> {
         let pages = self.0.as_ref()?;
         match (&pages.token_option, token) {
             (Some(TokenOption::Path), Some(token)) if token.is_true() => {
@@ -137,7 +135,7 @@ impl Paginator {
     }
 
     /// The token of the page after `page`; `None` ends the slice.
-    pub fn next(&self, page: &Page<'_>) -> Result<Option<Value>> {
+    pub(crate) fn next(&self, page: &Page<'_>) -> Result<Option<Value>> {
         match &self.0 {
             None => Ok(None),
             Some(pages) => Ok(pages.strategy.next(page)?.filter(Value::is_true)),
@@ -146,7 +144,7 @@ impl Paginator {
 
     /// `next_page_token` as templates see it.
     #[must_use]
-    pub fn variable(token: Option<&Value>) -> Value {
+    pub(crate) fn variable(token: Option<&Value>) -> Value {
         match token {
             None => Value::None,
             Some(token) => Value::Map(Map::from_iter([("next_page_token", token.clone())])),

@@ -14,14 +14,14 @@ const REMEMBERED: usize = 10_000;
 /// The pages of one slice. A token that comes again is no loop by itself (a scroll keeps its token to the end); one
 /// that comes again with the same records is, and would be for ever.
 #[derive(Default)]
-pub struct Repeats {
+pub(crate) struct Repeats {
     seen: HashSet<u64, ahash::RandomState>,
     order: VecDeque<u64>,
 }
 
 impl Repeats {
     /// Notes that `page` (whose body is `body`) is followed by the page of `token`; fails where both were there before.
-    pub fn note(&mut self, page: &Page<'_>, body: &[u8], token: &Value) -> Result<()> {
+    pub(crate) fn note(&mut self, page: &Page<'_>, body: &[u8], token: &Value) -> Result<()> {
         let mut hasher = self.seen.hasher().build_hasher();
         token.to_json().hash(&mut hasher);
         page.extracted.hash(&mut hasher);
@@ -51,7 +51,7 @@ impl Repeats {
     }
 
     /// Begins anew: the pagination starts over.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.seen.clear();
         self.order.clear();
     }

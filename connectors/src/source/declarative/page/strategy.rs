@@ -200,11 +200,8 @@ impl Cursor {
 
     fn next(&self, page: &Page<'_>) -> Result<Option<Value>> {
         let response = if self.sight.response { (page.response)(self.sight.apart)? } else { Value::None };
-        let headers = if self.sight.headers {
-            header::variable(page.headers, &self.sight.words)
-        } else {
-            Value::None
-        };
+        let headers =
+            if self.sight.headers { header::variable(page.headers, &self.sight.words) } else { Value::None };
         let last_record =
             if self.sight.last_record { (page.last_record)()?.unwrap_or_default() } else { Value::None };
         let kept = Value::Int(i64::try_from(page.kept).unwrap_or(i64::MAX));
@@ -250,9 +247,9 @@ fn fixed_size(component: &Component<'_>, scope: &Scope) -> Result<Option<i64>> {
 fn size_of(value: &Value) -> Result<i64> {
     match value {
         Value::Bool(truth) => Ok(i64::from(*truth)),
-        other => other.as_int().ok_or_else(|| {
-            Error::config(format!("`page_size` must be an integer, not {}", value.kind()))
-        }),
+        other => other
+            .as_int()
+            .ok_or_else(|| Error::config(format!("`page_size` must be an integer, not {}", value.kind()))),
     }
 }
 

@@ -117,8 +117,9 @@ impl Store {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T> {
-    let failed =
-        || Error::new(ErrorKind::Storage, "answers that are asked for again can't be kept in a temporary file");
+    let failed = || {
+        Error::new(ErrorKind::Storage, "answers that are asked for again can't be kept in a temporary file")
+    };
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result.map_err(|error| failed().with_source(error)),
         Err(error) => Err(failed().with_source(error)),

@@ -32,7 +32,8 @@ enum Json {
 
 impl Inputs {
     pub(super) fn build(component: &Component<'_>) -> Result<Self> {
-        let (mut data, mut json) = (component.value("request_body_data"), component.value("request_body_json"));
+        let (mut data, mut json) =
+            (component.value("request_body_data"), component.value("request_body_json"));
         if let Some(body) = component.child("request_body")? {
             let value = body.required_value("value")?;
             match body.kind() {
@@ -133,8 +134,7 @@ impl Json {
 fn without_properties(component: &Component<'_>) -> Result<(Option<Value>, Option<String>)> {
     let Some(params) = component.value("request_parameters") else { return Ok((None, None)) };
     let Some(map) = params.as_map() else { return Ok((Some(params.clone()), None)) };
-    let is_properties =
-        |value: &Value| value.get("type").and_then(Value::as_text) == Some("QueryProperties");
+    let is_properties = |value: &Value| value.get("type").and_then(Value::as_text) == Some("QueryProperties");
     let mut keys = map.iter().filter(|(_, value)| is_properties(value)).map(|(key, _)| key.to_owned());
     let key = keys.next();
     if keys.next().is_some() {
@@ -143,8 +143,11 @@ fn without_properties(component: &Component<'_>) -> Result<(Option<Value>, Optio
     if key.is_none() {
         return Ok((Some(params.clone()), None));
     }
-    let rest: Map =
-        map.iter().filter(|(_, value)| !is_properties(value)).map(|(key, value)| (key, value.clone())).collect();
+    let rest: Map = map
+        .iter()
+        .filter(|(_, value)| !is_properties(value))
+        .map(|(key, value)| (key, value.clone()))
+        .collect();
     Ok((Some(rest.into()), key))
 }
 

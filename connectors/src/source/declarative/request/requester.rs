@@ -10,7 +10,7 @@ use super::cache::Cache;
 use super::input::Inputs;
 use super::parts::{Data, Parts};
 use super::url::{form, join_base, python_text, with_params};
-use crate::http::{Answer, Body, Request};
+use crate::http::{Answer, Body, Client, Request};
 use crate::source::declarative::auth::Authenticator;
 use crate::source::declarative::component::Component;
 use crate::source::declarative::fault::{ErrorHandler, Tries, Verdict};
@@ -30,7 +30,8 @@ pub struct Requester {
     inputs: Inputs,
     authenticator: Authenticator,
     handler: ErrorHandler,
-    idle: Option<Duration>,
+    /// Its cookies are its own.
+    client: Client,
     cache: Option<Cache>,
 }
 
@@ -62,15 +63,8 @@ pub enum Outcome {
 }
 
 impl Requester {
-    /// Of its component; `name` is the stream's. Answers are kept in `cache`, where there is one and the component says
-    /// so, or with `keeps` unless it says no.
-    pub fn build(
-        component: &Component<'_>,
-        scope: &Scope,
-        name: &str,
-        cache: Option<&Cache>,
-        keeps: bool,
-    ) -> Result<Self> {
+    /// Of its component; `name` is the stream's.
+    pub fn build(component: &Component<'_>, scope: &Scope, name: &str) -> Result<Self> {
         if component.kind() != "HttpRequester" {
             return Err(component.unknown("requester"));
         }
@@ -100,9 +94,18 @@ impl Requester {
             inputs: Inputs::build(component)?,
             authenticator,
             handler,
-            idle: seconds(component, "read_timeout_in_seconds")?,
-            cache: if component.flag("use_cache", keeps)? { cache.cloned() } else { None },
+            client: scope.client().with_own_cookies().with_timeouts(
+                seconds(component, "connect_timeout_in_seconds")?,
+                seconds(component, "read_timeout_in_seconds")?,
+            )?,
+            cache: None,
         })
+    }
+
+    /// The same, whose answers are kept in `cache` where the component says so, or with `keeps` unless it says no.
+    pub fn keeping(mut self, component: &Component<'_>, cache: &Cache, keeps: bool) -> Result<Self> {
+        self.cache = component.flag("use_cache", keeps)?.then(|| cache.clone());
+        Ok(self)
     }
 
     /// Sends it, again and again as the error handler says.
@@ -172,7 +175,6 @@ impl Requester {
         if self.method != Method::DELETE {
             request.body = body(&parts.data, parts.json)?;
         }
-        request.idle = self.idle;
         Ok(request)
     }
 
@@ -181,7 +183,7 @@ impl Requester {
         loop {
             let mut signed = request.clone();
             self.authenticator.sign(&mut signed).await?;
-            let sent = self.scope.client().send(&signed).await;
+            let sent = self.client.send(&signed).await;
             if let Ok(answer) = &sent {
                 self.authenticator.observe(&signed, answer);
                 tries.rotates(self.authenticator.has_alternative(&signed));

@@ -8,8 +8,7 @@ use crate::source::declarative::template::Object;
 use crate::source::declarative::value::{Map, Value};
 
 /// What a form leaves as it is, beside letters, digits and the space that becomes `+`.
-const FORM: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b' ');
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'~').remove(b' ');
 
 /// A base and the path of one request: an empty path leaves the base as it is, else it is a folder.
 pub(super) fn join_base(base: &str, path: &str) -> String {

@@ -43,12 +43,9 @@ pub(super) fn choose(
     }
     let oldest = Duration::parse(&period)?;
     let first = Stream::build(&full, family, origin)?;
-    let stands = first
-        .slicing()
-        .cursor()
-        .moment_of(state)
-        .or_else(|| stream.slicing().cursor().moment_of(state));
-    let limit = oldest.before(family.scope().clock().now());
+    let stands =
+        first.slicing().cursor().moment_of(state).or_else(|| stream.slicing().cursor().moment_of(state));
+    let limit = oldest.before(&family.scope().clock().now());
     if stands.is_some_and(|stands| limit.is_some_and(|limit| stands.with_timezone(&Utc) >= limit)) {
         return Ok((stream, false));
     }

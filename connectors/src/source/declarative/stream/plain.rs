@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use protocol::Result;
+use tokio::sync::OnceCell;
 
 use super::family::Family;
 use super::properties::QueryProperties;
 use super::retriever::{Reading, Reset, Retriever, Splitting};
+use super::schema::Shape;
 use super::shrink::Shrinking;
 use crate::source::declarative::component::Component;
 use crate::source::declarative::cursor::Slicing;
-use crate::source::declarative::decode::Decoder;
 use crate::source::declarative::page::Paginator;
 use crate::source::declarative::partition::Slice;
 use crate::source::declarative::record::Selector;
@@ -21,8 +22,10 @@ use crate::source::declarative::value::{Map, Value};
 /// A stream that stands at a state and is read once.
 pub(super) struct Stream {
     name: String,
+    primary_key: Vec<String>,
     slicing: Arc<Slicing>,
     retriever: Arc<Retriever>,
+    shape: Shape,
 }
 
 /// Under what circumstances a stream is built.
@@ -45,13 +48,16 @@ impl Stream {
             return Err(component.unknown("stream"));
         }
         let name = component.text("name")?.unwrap_or_default();
-        let slicing = Arc::new(Slicing::build(component, family.scope(), origin.state, origin.chosen, family)?);
+        let scope = family.scope();
+        let slicing = Arc::new(Slicing::build(component, scope, origin.state, origin.chosen, family)?);
         let retriever = component.required("retriever")?;
         let retriever = match retriever.kind() {
             "SimpleRetriever" => build_simple(&retriever, component, &name, family, &slicing, origin)?,
             _ => return Err(retriever.unknown("retriever")),
         };
-        Ok(Self { name, slicing, retriever: Arc::new(retriever) })
+        let primary_key = primary_key(component)?;
+        let shape = Shape::build(component, &name, family);
+        Ok(Self { name, primary_key, slicing, retriever: Arc::new(retriever), shape })
     }
 
     /// A stream of nothing but the retriever in `field` of some other component. Its answers are kept.
@@ -78,6 +84,15 @@ impl Stream {
         &self.slicing
     }
 
+    pub(super) fn primary_key(&self) -> &[String] {
+        &self.primary_key
+    }
+
+    /// The JSON schema; may send a request for it, once.
+    pub(super) async fn json_schema(&self) -> Result<&Value> {
+        self.retriever.schema.get_or_try_init(|| Box::pin(self.shape.json_schema())).await
+    }
+
     /// The pages of one slice.
     pub(super) fn reading(&self, slice: Slice) -> Reading {
         Reading::new(self.retriever.clone(), self.slicing.clone(), slice)
@@ -85,15 +100,65 @@ impl Stream {
 
     /// All records, slice after slice: for streams that serve others.
     pub(super) async fn all_records(&self) -> Result<Vec<Value>> {
-        let (mut slicer, mut records) = (self.slicing.slicer()?, Vec::new());
-        while let Some(slice) = slicer.next().await? {
-            let mut reading = self.reading(slice);
-            while let Some(page) = reading.next().await? {
-                records.extend(page.into_values());
-            }
-        }
+        let mut records = Vec::new();
+        self.each_page(|page, _| {
+            records.extend(page);
+            true
+        })
+        .await?;
         Ok(records)
     }
+
+    /// The first record of all.
+    pub(super) async fn first_record(&self) -> Result<Option<Value>> {
+        let mut first = None;
+        self.each_page(|page, _| {
+            first = page.into_iter().next();
+            first.is_none()
+        })
+        .await?;
+        Ok(first)
+    }
+
+    /// Page after page, as long as `take` wants more.
+    pub(super) async fn each_page(&self, mut take: impl FnMut(Vec<Value>, &Slice) -> bool) -> Result<()> {
+        let mut slicer = self.slicing.slicer()?;
+        while let Some(slice) = slicer.next().await? {
+            let mut reading = self.reading(slice.clone());
+            while let Some(page) = reading.next().await? {
+                if !take(page.into_values()?, &slice) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names of the key's columns: a name, a list of names, or a list of lists of one name.
+fn primary_key(component: &Component<'_>) -> Result<Vec<String>> {
+    let Some(value) = component.value("primary_key") else { return Ok(Vec::new()) };
+    let name = |value: &Value| match value {
+        Value::Text(name) => Some(name.clone()),
+        _ => None,
+    };
+    let names = match value {
+        Value::Text(text) => Some(vec![text.clone()]),
+        Value::List(items) if items.iter().all(|item| item.as_text().is_some()) => {
+            items.iter().map(name).collect()
+        }
+        Value::List(items) => items
+            .iter()
+            .map(|item| match item.as_list() {
+                Some([only]) => name(only),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    };
+    names.map(|names| names.into_iter().filter(|name| !name.is_empty()).collect()).ok_or_else(|| {
+        component.fail("`primary_key` must be a name or a list of names; nested keys are not known")
+    })
 }
 
 fn build_simple(
@@ -106,21 +171,31 @@ fn build_simple(
 ) -> Result<Retriever> {
     let scope = family.scope();
     let requester = component.required("requester")?;
-    let paginator = Paginator::build(component.child("paginator")?.as_ref(), scope)?;
+    let selector = Selector::build(
+        &component.required("record_selector")?,
+        component.child("decoder")?.as_ref(),
+        &stream.children("transformations")?,
+        scope,
+        slicing.is_client_side(),
+    )?;
+    let paginator = Paginator::build(component.child("paginator")?.as_ref(), scope, &|template| {
+        selector.apart(template)
+    })?;
     let shrinking = component.child("page_size_reduction")?.map(|c| Shrinking::build(&c)).transpose()?;
     if shrinking.is_some() && !paginator.can_shrink() {
         return Err(component.fail("`page_size_reduction` needs pages by offset or cursor"));
     }
-    let _ = stream;
     Ok(Retriever {
-        name: name.to_owned(),
-        requester: Requester::build(&requester, scope, name, Some(family.cache()), origin.keeps)?,
+        requester: Requester::build(&requester, scope, name)?.keeping(
+            &requester,
+            family.cache(),
+            origin.keeps,
+        )?,
         paginator,
-        decoder: Decoder::build(component.child("decoder")?.as_ref(), scope)?,
-        selector: Selector::build(&component.required("record_selector")?, scope)?,
-        paginator_alone: component
-            .flag("ignore_stream_slicer_parameters_on_paginated_requests", false)?,
+        selector,
+        paginator_alone: component.flag("ignore_stream_slicer_parameters_on_paginated_requests", false)?,
         properties: build_properties(&requester, family, origin)?,
+        schema: OnceCell::new(),
         shrinking,
         reset: component.child("pagination_reset")?.map(|reset| build_reset(&reset, slicing)).transpose()?,
         splitting: component.child("request_window_splitting")?.map(|c| build_splitting(&c)).transpose()?,
@@ -169,5 +244,8 @@ fn build_reset(component: &Component<'_>, slicing: &Slicing) -> Result<Reset> {
 }
 
 fn build_splitting(component: &Component<'_>) -> Result<Splitting> {
-    Ok(Splitting { min_window: component.text("min_split_window")?, message: component.text("failure_message")? })
+    Ok(Splitting {
+        min_window: component.text("min_split_window")?,
+        message: component.text("failure_message")?,
+    })
 }

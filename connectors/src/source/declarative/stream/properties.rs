@@ -45,19 +45,29 @@ pub(super) struct Merger<'q> {
 
 impl QueryProperties {
     /// Of a `QueryProperties` component.
-    pub(super) fn build(component: &Component<'_>, family: &Family, chosen: Option<HashSet<String>>) -> Result<Self> {
+    pub(super) fn build(
+        component: &Component<'_>,
+        family: &Family,
+        chosen: Option<HashSet<String>>,
+    ) -> Result<Self> {
         let list = match component.value("property_list") {
             Some(Value::Map(_)) => Self::endpoint(&component.required("property_list")?, family)?,
             _ => List::Known(component.texts("property_list")?),
         };
-        let chunking = component.child("property_chunking")?.map(|child| Chunking::build(&child)).transpose()?;
+        let chunking =
+            component.child("property_chunking")?.map(|child| Chunking::build(&child)).transpose()?;
         let chosen = if component.value("property_selector").is_some() { chosen } else { None };
         Ok(Self { list, always: component.texts("always_include_properties")?, chunking, chosen })
     }
 
     /// Of a `PropertiesFromEndpoint` that stands alone.
     pub(super) fn of_endpoint(component: &Component<'_>, family: &Family) -> Result<Self> {
-        Ok(Self { list: Self::endpoint(component, family)?, always: Vec::new(), chunking: None, chosen: None })
+        Ok(Self {
+            list: Self::endpoint(component, family)?,
+            always: Vec::new(),
+            chunking: None,
+            chosen: None,
+        })
     }
 
     fn endpoint(component: &Component<'_>, family: &Family) -> Result<List> {

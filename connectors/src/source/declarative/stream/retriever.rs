@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::shrink::{Shrinker, Shrinking};
 use crate::http::Answer;
-use crate::source::declarative::cursor::Slicing;
+use crate::source::declarative::cursor::{Slicing, Tracker};
 use crate::source::declarative::decode::Bodies;
 use crate::source::declarative::page::{Page, Paginator, Repeats};
 use crate::source::declarative::partition::Slice;
@@ -23,7 +23,6 @@ const DEEPEST_SPLIT: usize = 10;
 
 /// How the records of a slice are fetched.
 pub(super) struct Retriever {
-    pub(super) name: String,
     pub(super) requester: Requester,
     pub(super) paginator: Paginator,
     pub(super) selector: Selector,
@@ -67,9 +66,12 @@ pub(super) struct Reading {
 
 /// The way through the pages of one window.
 struct Walk {
+    /// What requests see: less than `whole` once resets shrank it.
     window: Arc<StreamSlice>,
+    /// What records belong to.
+    whole: Arc<StreamSlice>,
     splits: usize,
-    /// The window as it was before resets shrank it.
+    tracker: Option<Tracker>,
     token: Option<Value>,
     repeats: Repeats,
     shrinker: Option<Shrinker>,
@@ -123,8 +125,8 @@ impl Reading {
                 Fetched::Page(page) => {
                     walk.since_reset += page.kept;
                     let limit = self.retriever.reset.as_ref().and_then(|reset| reset.limit);
-                    if self.retriever.reset.as_ref().is_some_and(|reset| reset.by_cursor) {
-                        self.observe(&page.records)?;
+                    if let (Some(tracker), Some(field)) = (&mut walk.tracker, self.slicing.cursor().field()) {
+                        tracker.observe(&walk.whole, &cursor_values(&page.records, field)?)?;
                     }
                     if limit.is_some_and(|limit| walk.since_reset >= limit) {
                         self.restart(&mut walk)?;
@@ -140,9 +142,12 @@ impl Reading {
     }
 
     fn start(&self, window: Arc<StreamSlice>, splits: usize) -> Walk {
+        let by_cursor = self.retriever.reset.as_ref().is_some_and(|reset| reset.by_cursor);
         Walk {
+            whole: window.clone(),
             window,
             splits,
+            tracker: if by_cursor { self.slicing.cursor().tracker() } else { None },
             token: self.retriever.paginator.first(),
             repeats: Repeats::default(),
             shrinker: self.retriever.shrinking.as_ref().map(|shrinking| shrinking.shrinker()),
@@ -198,7 +203,7 @@ impl Reading {
         let token = walk.token.as_ref();
         let mut parts = retriever.paginator.parts(token, size)?;
         if token.is_none() || !retriever.paginator_alone {
-            parts.merge(self.slicing.options(window)?)?;
+            parts.merge(self.slicing.options(window))?;
         }
         let path = retriever.paginator.path(token);
         let call = Call { slice: Some(window), token, path: path.as_deref(), parts };
@@ -215,7 +220,7 @@ impl Reading {
             match self.ask(walk, &window).await? {
                 Outcome::Answer(answer) | Outcome::Ignored(Some(answer)) if answer.status < 400 => {
                     let bodies = self.retriever.selector.decode(&answer)?;
-                    let selected = self.select(&bodies, &window, walk.token.as_ref())?;
+                    let selected = self.select(&bodies, &walk.whole, walk.token.as_ref())?;
                     merger.add(selected.records.into_values()?);
                     last = Some((answer, selected.extracted));
                 }
@@ -236,7 +241,8 @@ impl Reading {
     fn select(&self, bodies: &Bodies, window: &StreamSlice, token: Option<&Value>) -> Result<Selected> {
         let token = Paginator::variable(token);
         let schema = self.retriever.schema.get();
-        let mut variables = Variables { slice: Some(window), next_page_token: Some(&token), schema, keep: None };
+        let mut variables =
+            Variables { slice: Some(window), next_page_token: Some(&token), schema, keep: None };
         let cursor = self.slicing.cursor();
         match cursor.field() {
             Some(field) if self.slicing.is_client_side() && !self.slicing.is_data_feed() => {
@@ -255,7 +261,7 @@ impl Reading {
         let bodies = selector.decode(answer)?;
         let selected = match merged {
             Some(selected) => selected,
-            None => self.select(&bodies, &walk.window, walk.token.as_ref())?,
+            None => self.select(&bodies, &walk.whole, walk.token.as_ref())?,
         };
         let (mut records, extracted) = (selected.records, selected.extracted);
         let kept = records.len();
@@ -310,12 +316,9 @@ impl Reading {
 
     /// The pagination starts over, on what is left of the window where the cursor can tell.
     fn restart(&self, walk: &mut Walk) -> Result<()> {
-        let by_cursor = self.retriever.reset.as_ref().is_some_and(|reset| reset.by_cursor);
-        let most = if by_cursor { 1 } else { 2 };
-        let window = if by_cursor {
-            Arc::new(self.slicing.cursor().reduce(&self.slice)?)
-        } else {
-            walk.window.clone()
+        let (window, most) = match &walk.tracker {
+            Some(tracker) => (Arc::new(tracker.reduce(&walk.whole)), 1),
+            None => (walk.window.clone(), 2),
         };
         if window.merged().iter().eq(walk.window.merged().iter()) {
             walk.same_window += 1;
@@ -330,13 +333,6 @@ impl Reading {
         walk.since_reset = 0;
         walk.repeats.forget();
         Ok(())
-    }
-
-    /// Takes note of records before the cursor is asked what is left.
-    fn observe(&self, records: &Records) -> Result<()> {
-        let cursor = self.slicing.cursor();
-        let Some(field) = cursor.field() else { return Ok(()) };
-        cursor.observe(&self.slice, &cursor_values(records, field)?)
     }
 
     /// Puts the halves of a window in its place.

@@ -71,10 +71,15 @@ impl Shrinker {
     /// Makes the next page smaller, and waits a little.
     pub(super) async fn shrink(&mut self, configured: Option<i64>, why: Option<&str>) -> Result<()> {
         let Some(current) = self.size.or(configured) else {
-            return Err(Error::config("pages are to be made smaller, but no page size is given")
-                .hint("Set `page_size` of the pagination strategy and `page_size_option` of the paginator."));
+            return Err(Error::config("pages are to be made smaller, but no page size is given").hint(
+                "Set `page_size` of the pagination strategy and `page_size_option` of the paginator.",
+            ));
         };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "sizes of pages are small")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "sizes of pages are small"
+        )]
         let smaller = ((current as f64 / self.rule.factor).floor() as i64).max(self.rule.smallest);
         let steps = if smaller >= current {
             if self.at_smallest >= self.rule.at_smallest {
