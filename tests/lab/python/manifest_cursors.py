@@ -286,9 +286,9 @@ def states_of(rng, keys, extra=None):
     return rng.choice(shapes)()
 
 
-def play(rng, count, failing=0.15):
-    """Slices pulled, observed and closed as by some workers."""
-    steps, open_, pulled = [], [], 0
+def play(rng, count, failing=0.15, ahead=0):
+    """Slices pulled, observed and closed as by some workers, `ahead` of them at once."""
+    steps, open_, pulled = [["next", ahead]] if ahead else [], list(range(ahead)), ahead
     while True:
         if rng.random() < 0.5 and pulled < count:
             steps.append(["next", 1])
@@ -313,7 +313,7 @@ def partitions(rng):
         apart = cursor.get("step") is not None
         values = rng.choice([["a", "b", "c"], ["a", "b", "a", "c"], ["a"]])
         distinct = len(set(values))
-        yield {"stream": stream(cursor=cursor, router=listed(values)), "state": states_of(rng, keys), "steps": play(rng, distinct if not apart else 1, rng.choice([0, 0, 0.3]))}
+        yield {"stream": stream(cursor=cursor, router=listed(values)), "state": states_of(rng, keys), "steps": play(rng, distinct if not apart else 1, rng.choice([0, 0, 0.3]), 0 if distinct == len(values) else 9 if apart else 3)}
     for values in [["a", 1, 2.5, True], "{{ config['list'] }}", "{{ config['text'] }}", "{{ config['map'] }}", "{{ config['number'] }}", "['x', 'y']", "1,2", "", [], "{{ config['none'] }}"]:
         yield {"stream": stream(router=listed(values, request_option=option("request_parameter", "{{ config['text'] }}"))), "config": {"list": [1, "b", None, 0, [2]], "text": "ab", "map": {"q": 1, "r": 2}, "number": 5}, "steps": [["next", 9], ["options", 0], ["finish"]]}
         yield {"stream": stream(cursor=dates(), router=listed(values, "{{ parameters['key'] }}", **{"$parameters": {"key": "K"}})), "config": {"list": [1, "b", None, {"z": 1, "a": 2}], "text": "ab", "map": {"q": 1}}, "steps": [["next", 9], ["state"], ["finish"]]}
@@ -378,7 +378,7 @@ def parents(rng):
     nested = {"id": 1, "a": {"b": [{"c": "x"}, {"c": "y"}], "d": None, "e/f": 3, "0": "zero"}, "list": [10, 20, 30], "*": "star", "empty": "", "zero": 0, "at": "2024-02-01T00:00:00Z"}
     for key in ["id", "a/b/0/c", "a/b/1/c", "/id", "a/b/-1/c", "list/1", "list/-1", "list/x", "a/d", "a/none", "a/0", "*", "i?", "[ij]d", "a/b/*/c", "a/*/0/c", "**/c", "a/b", "empty", "zero", "a/e/f", "", "/", "li*/2", "{{ config['key'] }}", "at", "[!i]d"]:
         yield {"stream": stream(router=substream(link(stream("p"), key, request_option=option("header", "x")))), "config": {"key": "id"}, "records": {"p": [[nested]]}, "steps": [["next", 2], ["options", 0]]}
-    for extra, lazy in itertools.product([None, [["id"], ["a", "b"], ["a", "none"]], [["a", "b", "1", "c"], ["{{ config['key'] }}"], ["list", "0"]], [["*"]]], [None, ["a", "b"], ["none"], ["a", "*"]]):
+    for extra, lazy in itertools.product([None, [["id"], ["a", "b"], ["a", "none"]], [["a", "d"], ["{{ config['key'] }}"], ["at"], ["a", "b*"]], [["*"]]], [None, ["a", "b"], ["none"], ["a", "*"]]):
         more = ({"extra_fields": extra} if extra else {}) | ({"lazy_read_pointer": lazy} if lazy else {})
         for cursor in [None, dates()]:
             yield {"stream": stream(cursor=cursor, router=substream(link(stream("p"), **more))), "config": {"key": "id"}, "records": {"p": [[nested, {"id": 2}]]}, "steps": [["next", 3], ["finish"]]}

@@ -1,3 +1,5 @@
+mod promise;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -16,7 +18,7 @@ use crate::source::declarative::scope::Scope;
 use crate::source::declarative::state::sorted;
 use crate::source::declarative::value::{Map, Value};
 
-const CURSORS: &str = include_str!("../fixtures/cursors.json");
+const CURSORS: &str = include_str!("../../fixtures/cursors.json");
 const NONE: &Value = &Value::None;
 
 type Slices = Arc<Mutex<HashMap<String, VecDeque<Vec<Value>>>>>;
@@ -104,7 +106,8 @@ struct Drive {
 impl Drive {
     fn new(case: &Value) -> Result<Self> {
         let world = world(case);
-        let limits = if case.get("crowd").is_some() { Limits { apart: 4, kept: 7 } } else { Limits::default() };
+        let limits =
+            if case.get("crowd").is_some() { Limits { apart: 4, kept: 7 } } else { Limits::default() };
         let stream = Component::new(case.get("stream").expect("a stream"), "stream")?;
         let slicing = Slicing::within(limits, &stream, &world.scope, case.get("state"), None, &world)?;
         Ok(Self { slicing, slicer: None, open: Vec::new() })
@@ -136,7 +139,8 @@ impl Drive {
             "close" => Ok(Value::List(cursor.close(slice)?.into_iter().collect())),
             "keeps" => {
                 let mut sieve: Sieve = cursor.sieve(slice)?;
-                let kept = values().map(|value| sieve.keeps(value).map(Value::Bool)).collect::<Result<_>>()?;
+                let kept =
+                    values().map(|value| sieve.keeps(value).map(Value::Bool)).collect::<Result<_>>()?;
                 Ok(Value::List(kept))
             }
             "options" => {
@@ -218,7 +222,10 @@ async fn one(case: &Value) -> Result<(), String> {
         };
         let wanted = canonical(wanted);
         if found != wanted {
-            return Err(format!("  step {place} {}\n  reference {wanted}\n  ours      {found}", step.to_json()));
+            return Err(format!(
+                "  step {place} {}\n  reference {wanted}\n  ours      {found}",
+                step.to_json()
+            ));
         }
     }
     Ok(())
