@@ -1,13 +1,18 @@
 //! The command line: one struct per verb.
 
+mod airbyte;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use engine::Part;
 use protocol::ByteSize;
+
+pub(crate) use airbyte::{Airbyte, AirbyteRead, AirbyteSource};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -72,6 +77,18 @@ pub(crate) struct Global {
     /// Log errors only, and show no progress
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+
+    /// The time that API sources go by instead of the machine's, for tests, replays and backfills:
+    /// `2026-11-23T10:00:00Z`
+    #[arg(long, global = true, value_name = "TIME", env = "TIDEGATE_NOW", hide_env_values = true)]
+    #[arg(value_parser = instant)]
+    pub(crate) now: Option<DateTime<Utc>>,
+}
+
+/// A time as people write it; a date is its first moment in UTC.
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let date = || text.parse::<NaiveDate>().map(|date| date.and_time(NaiveTime::MIN).and_utc());
+    text.parse().or_else(|_| date()).map_err(|_| "write it as 2026-11-23T10:00:00Z or 2026-11-23".to_owned())
 }
 
 /// How something is printed.
@@ -95,6 +112,8 @@ pub(crate) enum Verb {
     Bench(Bench),
     #[command(subcommand)]
     State(State),
+    #[command(subcommand)]
+    Airbyte(Airbyte),
     Spec(Spec),
     Schema(Schema),
     Completions(Completions),

@@ -13,6 +13,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter}
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::args::{Format, Global};
+use crate::command::Messages;
 use crate::failure::Failure;
 use crate::human;
 use crate::output::Output;
@@ -27,6 +28,19 @@ pub(crate) fn start(global: &Global, output: &Output, is_live: bool) -> Result<(
         Format::Text => builder.event_format(TextLine { styled: output.is_styled() }).try_init(),
     };
     started.map_err(|error| Failure::usage(format!("the log can't be started: {error}")))
+}
+
+/// Starts the log as messages of Airbyte's protocol.
+pub(crate) fn start_messages(global: &Global, debug: bool, messages: &Messages) -> Result<(), Failure> {
+    let messages = messages.clone();
+    let global = Global { verbose: global.verbose.max(u8::from(debug)), ..global.clone() };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter(&global, false)?)
+        .fmt_fields(Fields)
+        .event_format(MessageLine(messages))
+        .with_writer(io::sink)
+        .try_init()
+        .map_err(|error| Failure::usage(format!("the log can't be started: {error}")))
 }
 
 fn filter(global: &Global, is_live: bool) -> Result<EnvFilter, Failure> {
@@ -116,6 +130,26 @@ where
             }
         }
         writeln!(writer)
+    }
+}
+
+/// `{"type":"LOG","log":{"level":"WARN","message":"trying again error=…"}}`, past the writer.
+struct MessageLine(Messages);
+
+impl<S, N> FormatEvent<S, N> for MessageLine
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, _: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut fields = Collected::default();
+        event.record(&mut fields);
+        let mut text = fields.message().unwrap_or_default();
+        for (key, value) in &fields.0 {
+            text.push_str(&format!(" {key}={value}"));
+        }
+        self.0.log(event.metadata().level().as_str(), &text);
+        Ok(())
     }
 }
 

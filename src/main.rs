@@ -20,7 +20,7 @@ use clap::{CommandFactory, Parser};
 use protocol::Error;
 
 use args::{Arguments, Format, Global, Verb};
-use command::Context;
+use command::{Context, Messages};
 use failure::{Failure, USAGE};
 use output::{Answer, Output};
 use signal::Signals;
@@ -61,14 +61,24 @@ fn without_verb(arguments: &Arguments, output: &Output) -> u8 {
 /// Carries out a verb that needs the log, signals and the runtime.
 fn run(verb: &Verb, global: &Global, output: &Output) -> Result<Answer, Failure> {
     let is_live = output.is_live() && matches!(verb, Verb::Sync(_));
-    log::start(global, output, is_live)?;
+    let messages = match verb {
+        Verb::Airbyte(verb) => {
+            let messages = Messages::new(Output::stdout(), global.now);
+            log::start_messages(global, verb.source().debug, &messages)?;
+            Some(messages)
+        }
+        _ => {
+            log::start(global, output, is_live)?;
+            None
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::internal("the runtime can't be started").with_source(error))?;
     let result = runtime.block_on(async {
         let signals = Signals::listen()?;
-        let context = Context { global: global.clone(), output: output.clone(), signals };
+        let context = Context { global: global.clone(), output: output.clone(), signals, messages };
         command::run(verb, &context).await
     });
     // Whatever still runs belongs to work that was given up.
@@ -93,6 +103,7 @@ fn misused(misuse: &clap::Error) -> u8 {
             log: None,
             verbose: 0,
             quiet: true,
+            now: None,
         };
         let document = Failure::usage(message).document();
         Output::new(&global).answer(&Answer { text: String::new(), document, exit_code: USAGE });

@@ -94,8 +94,17 @@ impl Output {
         &self.bars
     }
 
+    /// Where messages go that are a program's input, line by line.
+    pub(crate) fn stdout() -> impl Write + Send + 'static {
+        io::stdout()
+    }
+
     /// Prints a result. Returns the exit code: the answer's, unless it could not be printed.
     pub(crate) fn answer(&self, answer: &Answer) -> u8 {
+        // Said already, as messages.
+        if answer.document.is_null() && answer.text.is_empty() {
+            return answer.exit_code;
+        }
         let printed = match self.format {
             Format::Text => {
                 let mut stdout = anstream::stdout().lock();

@@ -4,12 +4,14 @@ use protocol::{DestinationFactory, SourceFactory};
 
 use crate::destination::parquet::Parquet;
 use crate::destination::snowflake::Snowflake;
+use crate::source::airbyte::Airbyte;
+use crate::source::manifest::Manifest;
 use crate::source::postgres::Postgres;
 
 /// All sources.
 #[must_use]
 pub fn sources() -> Vec<SourceFactory> {
-    vec![SourceFactory::of::<Postgres>()]
+    vec![SourceFactory::of::<Postgres>(), SourceFactory::of::<Manifest>(), SourceFactory::of::<Airbyte>()]
 }
 
 /// All destinations.

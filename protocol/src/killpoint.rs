@@ -7,6 +7,9 @@
 //!
 //! - `TIDEGATE_KILL`: the process is killed there by SIGKILL. Nothing is flushed, nothing dropped.
 //! - `TIDEGATE_PAUSE`: the process is stopped there by SIGSTOP, until somebody sends SIGCONT.
+//!
+//! A third, `TIDEGATE_WAITS`, holds the most milliseconds that a wait for another system takes: tests of retries need
+//! not wait them out.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +43,15 @@ impl Trap {
         // Another thread may be the one that the signal is given to: this one gets no further before.
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Longest that a wait takes, where the environment says so. Called by [`longest_wait`](crate::longest_wait) alone.
+pub(crate) fn longest_wait() -> Option<Duration> {
+    static LONGEST: OnceLock<Option<Duration>> = OnceLock::new();
+    *LONGEST.get_or_init(|| {
+        let wish = std::env::var("TIDEGATE_WAITS").ok()?;
+        Some(Duration::from_millis(wish.parse().expect("it is a number of milliseconds")))
+    })
 }
 
 /// Called by [`point!`](crate::point) alone.

@@ -74,6 +74,15 @@ pub use secret::Secret;
 pub use source::{Covered, Drained, Grain, Lifetime, Plan, PlanRequest, Planned, Source, Window};
 pub use state::{Done, Staged, StreamState, Unfinished, Versioned};
 
+/// Longest that a wait for another system's patience takes: nothing bounds it but in a build for tests.
+#[must_use]
+pub fn longest_wait() -> Option<std::time::Duration> {
+    #[cfg(feature = "killpoints")]
+    return killpoint::longest_wait();
+    #[cfg(not(feature = "killpoints"))]
+    None
+}
+
 /// A place where a test can kill or stop the process: `point!("commit.manifest.sent")`. Nothing at all
 /// without the feature `killpoints`, which only tests switch on.
 #[cfg(feature = "killpoints")]

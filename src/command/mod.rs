@@ -1,5 +1,6 @@
 //! The verbs, one file each: they call the engine and say what it did. None prints.
 
+mod airbyte;
 mod bench;
 mod check;
 mod commit;
@@ -19,6 +20,8 @@ mod summary;
 mod sync;
 mod verify;
 
+pub(crate) use airbyte::Messages;
+
 use crate::args::{Global, State, Verb};
 use crate::config::Config;
 use crate::failure::Failure;
@@ -30,12 +33,14 @@ pub(crate) struct Context {
     pub(crate) global: Global,
     pub(crate) output: Output,
     pub(crate) signals: Signals,
+    /// Where messages of Airbyte's protocol go, for the verb that speaks it.
+    pub(crate) messages: Option<Messages>,
 }
 
 impl Context {
     /// Reads the configuration that the command line names.
     fn config(&self) -> Result<Config, Failure> {
-        Ok(Config::load(self.global.config.as_deref())?)
+        Ok(Config::load(self.global.config.as_deref())?.at(self.global.now))
     }
 }
 
@@ -73,6 +78,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<Answer, Failur
         Verb::State(State::Import(arguments)) => signals.or(state::import(arguments, context)).await,
         Verb::State(State::Reset(arguments)) => signals.or(state::reset(arguments, context)).await,
         Verb::State(State::Repair(arguments)) => signals.or(repair::run(arguments, context)).await,
+        Verb::Airbyte(verb) => airbyte::run(verb, context).await,
         Verb::Init(_) | Verb::Spec(_) | Verb::Schema(_) | Verb::Completions(_) => run_local(verb),
     }
 }

@@ -17,6 +17,7 @@ mod typed;
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use connectors::registry;
 use engine::ConnectionConfig;
 use protocol::{DestinationFactory, InvalidConfig, OpenDestination, OpenSource, SourceFactory};
@@ -187,6 +188,7 @@ pub(crate) struct Config {
     pub(crate) shown: String,
     registry: Registry,
     environment: Box<Environment>,
+    now: Option<DateTime<Utc>>,
 }
 
 impl Config {
@@ -202,7 +204,12 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let (sections, problems, shown) = files::read(path);
         ConfigError::check(problems)?;
-        Ok(Self { sections, shown, registry, environment })
+        Ok(Self { sections, shown, registry, environment, now: None })
+    }
+
+    /// The same for connectors that go by a time which is `now`, instead of the machine's.
+    pub(crate) fn at(self, now: Option<DateTime<Utc>>) -> Self {
+        Self { now, ..self }
     }
 
     /// The sections of one kind, in the order of the files.
@@ -283,9 +290,19 @@ impl Config {
     ) -> Result<Setup<Open>, Vec<Problem>> {
         let connector = section.connector(known)?;
         let schema = (connector.schema)().to_value();
-        let open = typed::read(section, &schema, Some("type"), &*self.environment, connector.configure)?;
+        let configure = |value| (connector.configure)(timed(value, &schema, self.now));
+        let open = typed::read(section, &schema, Some("type"), &*self.environment, configure)?;
         Ok(Setup { name: section.name.clone(), connector: connector.name, open })
     }
+}
+
+/// The settings with the time that the command line gives, where the connector goes by one.
+pub(crate) fn timed(mut settings: Value, schema: &Value, now: Option<DateTime<Utc>>) -> Value {
+    let goes_by_time = schema.pointer("/properties/now").is_some();
+    if let (Some(now), Value::Object(settings), true) = (now, &mut settings, goes_by_time) {
+        settings.insert("now".to_owned(), now.to_rfc3339_opts(SecondsFormat::AutoSi, true).into());
+    }
+    settings
 }
 
 /// The value of `result`, or `None` after its problems were added to `problems`.

@@ -64,6 +64,12 @@ impl<'m> Component<'m> {
         self.value(field).map(|value| Self::new(value, self.place_of(field))).transpose()
     }
 
+    /// The object in `field`, be it a component or not.
+    #[must_use]
+    pub fn child_map(&self, field: &str) -> Option<&'m Map> {
+        self.value(field).and_then(Value::as_map)
+    }
+
     /// The component in `field`, which must be there.
     pub fn required(&self, field: &str) -> Result<Self> {
         Self::new(self.required_value(field)?, self.place_of(field))

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::auth::Vault;
 use super::clock::Clock;
 use super::template::Context;
 use super::value::Value;
@@ -17,6 +18,7 @@ struct Shared {
     clock: Clock,
     client: Client,
     folder: Option<PathBuf>,
+    vault: Vault,
 }
 
 impl Scope {
@@ -24,7 +26,7 @@ impl Scope {
     /// where it came from a file.
     #[must_use]
     pub fn new(config: Value, clock: Clock, client: Client, folder: Option<PathBuf>) -> Self {
-        Self(Arc::new(Shared { config, clock, client, folder }))
+        Self(Arc::new(Shared { config, clock, client, folder, vault: Vault::default() }))
     }
 
     /// The user's configuration.
@@ -43,6 +45,12 @@ impl Scope {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.0.client
+    }
+
+    /// What the streams of this source share of tokens.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
     }
 
     /// Where the manifest's schema files are.

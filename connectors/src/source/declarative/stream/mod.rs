@@ -1,9 +1,19 @@
 //! Streams of a manifest: put together from their components, read slice by slice, described for a catalog.
 
+mod check;
+mod definition;
+mod delegate;
+mod dynamic;
 mod engine;
-mod parent;
+mod family;
+mod path;
+mod plain;
+mod properties;
+mod read;
+mod retriever;
+mod schema;
+mod shrink;
 mod sink;
 
 pub use engine::{Engine, StreamInfo};
-pub use parent::{ParentEvent, ParentRead, ParentReader, Parents};
 pub use sink::{Level, Progress, Sink};

@@ -17,9 +17,6 @@ pub trait Sink: Send {
 
     /// Something that a person may want to know.
     fn log(&mut self, level: Level, message: &str);
-
-    /// The configuration has changed (a refresh token was used up): keep this one for the next run.
-    fn config_changed(&mut self, config: &Value);
 }
 
 /// Where a stream stands.

@@ -1,0 +1,106 @@
+//! Messages of Airbyte's protocol as a connector prints them. A record's data stays text.
+
+use std::borrow::Cow;
+
+use protocol::{Error, ErrorKind};
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A line of a connector's output.
+#[derive(Deserialize)]
+pub(super) struct Message<'a> {
+    #[serde(rename = "type", borrow)]
+    pub(super) kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) record: Option<Record<'a>>,
+    #[serde(default)]
+    pub(super) state: Option<Value>,
+    #[serde(default)]
+    pub(super) log: Option<Log>,
+    #[serde(default)]
+    pub(super) trace: Option<Trace>,
+    #[serde(default)]
+    pub(super) catalog: Option<Catalog>,
+    #[serde(rename = "connectionStatus", default)]
+    pub(super) status: Option<Status>,
+    #[serde(default)]
+    pub(super) control: Option<Value>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Record<'a> {
+    #[serde(borrow)]
+    pub(super) stream: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) namespace: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(super) data: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Log {
+    #[serde(default)]
+    pub(super) level: String,
+    #[serde(default)]
+    pub(super) message: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Trace {
+    #[serde(default)]
+    pub(super) error: Option<Failure>,
+    #[serde(default)]
+    pub(super) stream_status: Option<StreamStatus>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct StreamStatus {
+    pub(super) status: String,
+}
+
+/// Why something failed, as the connector says.
+#[derive(Deserialize, Clone)]
+pub(super) struct Failure {
+    #[serde(default)]
+    pub(super) message: String,
+    #[serde(default)]
+    internal_message: Option<String>,
+    #[serde(default)]
+    failure_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Status {
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) message: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Catalog {
+    pub(super) streams: Vec<Value>,
+}
+
+impl Failure {
+    /// The failure as an error of ours. One that is neither the configuration's nor anything that is known may pass.
+    pub(super) fn error(&self, mask: impl Fn(&str) -> String) -> Error {
+        let kind = match self.failure_type.as_deref() {
+            Some("config_error") => ErrorKind::Config,
+            _ => ErrorKind::Transient,
+        };
+        let error = Error::new(kind, format!("the connector says: {}", mask(self.message.trim())));
+        match self.internal_message.as_deref().map(str::trim).filter(|inner| !inner.is_empty()) {
+            Some(inner) if inner != self.message.trim() => error.with_source(mask(inner)),
+            _ => error,
+        }
+    }
+}
+
+/// The name of a stream here: with its namespace, where it has one.
+pub(super) fn full_name(namespace: Option<&str>, name: &str) -> String {
+    match namespace.filter(|space| !space.is_empty()) {
+        Some(space) => format!("{space}.{name}"),
+        None => name.to_owned(),
+    }
+}

@@ -1,0 +1,1 @@
+//! Reports that a server makes on order: created, polled, downloaded (`AsyncRetriever`).

@@ -1,0 +1,167 @@
+//! Reading a stream: its slices at once, the pages of each in order, everything through one sink.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use protocol::{Error, Result};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use super::plain::Stream;
+use super::retriever::cursor_values;
+use super::sink::{Progress, Sink};
+use crate::source::declarative::partition::Slice;
+use crate::source::declarative::record::Records;
+use crate::source::declarative::value::Value;
+
+/// Pages that wait for the sink, beside the one of each slice under way.
+const WAITING: usize = 2;
+
+/// What the tasks of a read tell.
+enum Event {
+    Page {
+        number: u64,
+        slice: Slice,
+        records: Records,
+        values: Vec<Value>,
+    },
+    /// A slice was read to its end, or failed.
+    Done {
+        number: u64,
+        slice: Slice,
+        outcome: Result<()>,
+    },
+    /// No slice follows.
+    Over(Result<()>),
+}
+
+impl Stream {
+    /// Reads all slices into `sink`, as many at once as `limit` has room for. A slice that fails fails the stream, but
+    /// not before the others were read.
+    pub(super) async fn read(self: &Arc<Self>, limit: &Arc<Semaphore>, sink: &mut dyn Sink) -> Result<()> {
+        let (sender, mut events) = mpsc::channel(WAITING);
+        let mut producer = JoinSet::new();
+        producer.spawn(produce(self.clone(), limit.clone(), sender));
+        let mut run = Run { stream: self.clone(), open: HashSet::new(), failed: None };
+        while let Some(event) = events.recv().await {
+            run.take(event, sink).await?;
+        }
+        while let Some(ended) = producer.join_next().await {
+            if let Err(error) = ended {
+                run.fail(Error::internal("the task of a stream broke down").with_source(error));
+            }
+        }
+        let state = self.slicing().cursor().finish()?;
+        sink.state(Progress { state, settled: run.open.is_empty() }).await?;
+        match run.failed {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the reader of a stream knows.
+struct Run {
+    stream: Arc<Stream>,
+    /// Slices of which records went out, and which are not closed.
+    open: HashSet<u64>,
+    failed: Option<Error>,
+}
+
+impl Run {
+    async fn take(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
+        match event {
+            Event::Page { number, slice, records, values } => {
+                if !records.is_empty() {
+                    self.open.insert(number);
+                    sink.records(records).await?;
+                    self.stream.slicing().cursor().observe(&slice, &values)?;
+                }
+            }
+            Event::Done { number, slice, outcome: Ok(()) } => {
+                self.open.remove(&number);
+                if let Some(state) = self.stream.slicing().cursor().close(&slice)? {
+                    sink.state(Progress { state, settled: self.open.is_empty() }).await?;
+                }
+            }
+            Event::Done { outcome: Err(error), .. } | Event::Over(Err(error)) => self.fail(error),
+            Event::Over(Ok(())) => {}
+        }
+        Ok(())
+    }
+
+    /// The first failure is what the stream fails with.
+    fn fail(&mut self, error: Error) {
+        if self.failed.is_none() {
+            self.failed = Some(error);
+        } else {
+            tracing::warn!(stream = self.stream.name(), error = %error, "another slice failed");
+        }
+    }
+}
+
+/// Gives slices to tasks, as many at once as there is room for.
+async fn produce(stream: Arc<Stream>, limit: Arc<Semaphore>, events: mpsc::Sender<Event>) {
+    let mut readers = JoinSet::new();
+    let over = hand_out(&stream, &limit, &events, &mut readers).await;
+    while let Some(ended) = readers.join_next().await {
+        if let Err(error) = ended {
+            let error = Error::internal("the task of a slice broke down").with_source(error);
+            let _ = events.send(Event::Over(Err(error))).await;
+        }
+    }
+    let _ = events.send(Event::Over(over)).await;
+}
+
+async fn hand_out(
+    stream: &Arc<Stream>,
+    limit: &Arc<Semaphore>,
+    events: &mpsc::Sender<Event>,
+    readers: &mut JoinSet<()>,
+) -> Result<()> {
+    let mut slicer = stream.slicing().slicer()?;
+    let mut number = 0;
+    while let Some(slice) = slicer.next().await? {
+        if number == 0 {
+            stream.json_schema().await?;
+        }
+        let permit = limit
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|error| Error::internal("the limit of slices is gone").with_source(error))?;
+        number += 1;
+        let (stream, events) = (stream.clone(), events.clone());
+        readers.spawn(async move {
+            let outcome = read_slice(&stream, number, &slice, &events).await;
+            let _ = events.send(Event::Done { number, slice, outcome }).await;
+            drop(permit);
+        });
+        // What has ended is let go, so that many slices do not pile up.
+        while let Some(ended) = readers.try_join_next() {
+            ended.map_err(|error| Error::internal("the task of a slice broke down").with_source(error))?;
+        }
+    }
+    Ok(())
+}
+
+async fn read_slice(
+    stream: &Arc<Stream>,
+    number: u64,
+    slice: &Slice,
+    events: &mpsc::Sender<Event>,
+) -> Result<()> {
+    let field = stream.slicing().cursor().field();
+    let mut reading = stream.reading(slice.clone());
+    while let Some(records) = reading.next().await? {
+        let values = match field {
+            Some(field) => cursor_values(&records, field)?,
+            None => Vec::new(),
+        };
+        if events.send(Event::Page { number, slice: slice.clone(), records, values }).await.is_err() {
+            // Nobody listens any more: the read was given up.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
