@@ -2,10 +2,13 @@
 
 mod clock;
 mod component;
+pub mod decode;
 mod literal;
 pub mod manifest;
 mod moment;
 mod number;
+pub mod record;
+pub mod schema;
 mod scope;
 pub mod template;
 mod value;
