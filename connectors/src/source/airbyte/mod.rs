@@ -333,8 +333,10 @@ impl Reading<'_, '_> {
         }
         let mut page = std::mem::take(&mut self.page);
         page.push(']');
-        let records = Page::new(Bytes::from(page))?.records(&[])?;
-        self.filler.add(&records).await
+        match Page::new(&Bytes::from(page))?.records(&[])? {
+            Some(records) => self.filler.add(&records).await,
+            None => Err(Error::data("the connector's records are no JSON")),
+        }
     }
 }
 
