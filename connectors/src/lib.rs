@@ -3,6 +3,7 @@
 pub mod destination;
 pub mod http;
 pub mod json;
+mod pbes2;
 pub mod registry;
 pub mod source;
 mod storage;

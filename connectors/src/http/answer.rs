@@ -49,7 +49,21 @@ pub struct Incoming {
     pub url: Url,
     /// In the order in which they came, names in lower case.
     pub headers: Vec<(String, String)>,
-    body: Body,
+    body: Source,
+}
+
+enum Source {
+    Line(Box<Body>),
+    /// It is here already.
+    Held(Bytes),
+}
+
+impl From<Answer> for Incoming {
+    /// An answer that is here already, as one that is still to come.
+    fn from(answer: Answer) -> Self {
+        let Answer { status, url, headers, body } = answer;
+        Self { status, url, headers, body: Source::Held(body) }
+    }
 }
 
 /// What bounds a body.
@@ -102,7 +116,7 @@ impl Incoming {
             marked,
             ended: false,
         };
-        Ok(Self { status, url, headers, body })
+        Ok(Self { status, url, headers, body: Source::Line(Box::new(body)) })
     }
 
     /// The first header of that name, in whatever case.
@@ -114,8 +128,10 @@ impl Incoming {
     /// The next piece of the body, its content encodings undone; none at its end. Fails with
     /// [`ErrorKind::Transient`](protocol::ErrorKind::Transient) where the body breaks off.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        let limit = self.body.bounds.max_download;
-        self.body.next(limit).await
+        match &mut self.body {
+            Source::Line(body) => body.next(body.bounds.max_download).await,
+            Source::Held(body) => Ok(Some(std::mem::take(body)).filter(|body| !body.is_empty())),
+        }
     }
 
     /// The pieces of the body.
@@ -127,29 +143,16 @@ impl Incoming {
     }
 
     /// Reads the body whole, as far as the client's limit allows.
-    pub async fn whole(mut self) -> Result<Answer> {
-        let limit = self.body.bounds.max_body;
-        let length = self.header("content-length").and_then(|length| length.parse::<u64>().ok());
-        if self.body.inflater.is_none()
-            && length.is_some_and(|length| length > limit.get())
-            && self.status < 400
-        {
-            return Err(self.body.too_large(limit));
-        }
-        let Some(first) = self.body.next(limit).await? else { return Ok(self.with(Bytes::new())) };
-        let Some(second) = self.body.next(limit).await? else { return Ok(self.with(first)) };
-        let room = length.unwrap_or_default().min(RESERVED).max((first.len() + second.len()) as u64 * 2);
-        let mut whole = BytesMut::with_capacity(usize::try_from(room).unwrap_or_default());
-        whole.extend_from_slice(&first);
-        whole.extend_from_slice(&second);
-        while let Some(piece) = self.body.next(limit).await? {
-            whole.extend_from_slice(&piece);
-        }
-        Ok(self.with(whole.freeze()))
-    }
-
-    fn with(self, body: Bytes) -> Answer {
-        Answer { status: self.status, url: self.url, headers: self.headers, body }
+    pub async fn whole(self) -> Result<Answer> {
+        let Self { status, url, headers, body } = self;
+        let body = match body {
+            Source::Held(body) => body,
+            Source::Line(mut body) => {
+                let length = find(&headers, "content-length").and_then(|length| length.parse().ok());
+                body.whole(length).await?
+            }
+        };
+        Ok(Answer { status, url, headers, body })
     }
 
     /// The head alone.
@@ -164,6 +167,24 @@ impl Incoming {
 }
 
 impl Body {
+    /// All of it; `length` is what was announced.
+    async fn whole(&mut self, length: Option<u64>) -> Result<Bytes> {
+        let limit = self.bounds.max_body;
+        if self.inflater.is_none() && length.is_some_and(|length| length > limit.get()) {
+            return Err(self.too_large(limit));
+        }
+        let Some(first) = self.next(limit).await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.next(limit).await? else { return Ok(first) };
+        let room = length.unwrap_or_default().min(RESERVED).max((first.len() + second.len()) as u64 * 2);
+        let mut whole = BytesMut::with_capacity(usize::try_from(room).unwrap_or_default());
+        whole.extend_from_slice(&first);
+        whole.extend_from_slice(&second);
+        while let Some(piece) = self.next(limit).await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
     async fn next(&mut self, limit: ByteSize) -> Result<Option<Bytes>> {
         loop {
             let Some(inflater) = &mut self.inflater else {

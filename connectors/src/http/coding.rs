@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes};
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use zstd::stream::raw::{DParameter, Operation as _};
 
 /// What is named in `Accept-Encoding`.
 pub(super) const ACCEPTED: &str = "gzip, deflate, br, zstd";
@@ -94,11 +95,7 @@ impl Inflater {
 fn undone<R: BufRead + Send + 'static>(name: &str, reader: R) -> io::Result<Box<dyn Read + Send>> {
     Ok(match name {
         "br" => Box::new(brotli_decompressor::Decompressor::new(reader, 16 << 10)),
-        "zstd" => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(reader)?;
-            decoder.window_log_max(WINDOW)?;
-            Box::new(decoder)
-        }
+        "zstd" => Box::new(Frames::new(reader)?),
         "deflate" => Box::new(Deflated::Unknown(reader)),
         _ => Box::new(Members::Between(reader, true)),
     })
@@ -188,6 +185,44 @@ impl<R: BufRead> Read for Members<R> {
                     }
                 }
                 Self::Done => return Ok(0),
+            }
+        }
+    }
+}
+
+/// Frames of Zstandard. (The reader of the crate fails where it is asked often while nothing comes.)
+struct Frames<R> {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    reader: R,
+    is_inside: bool,
+    /// There was no room for all that the last input gave.
+    is_full: bool,
+}
+
+impl<R: BufRead> Frames<R> {
+    fn new(reader: R) -> io::Result<Self> {
+        let mut decoder = zstd::stream::raw::Decoder::new()?;
+        decoder.set_parameter(DParameter::WindowLogMax(WINDOW))?;
+        Ok(Self { decoder, reader, is_inside: false, is_full: false })
+    }
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let input = if self.is_full { &[] } else { self.reader.fill_buf()? };
+            if input.is_empty() && !self.is_full {
+                return if self.is_inside { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(0) };
+            }
+            if !self.is_inside {
+                self.decoder.reinit()?;
+            }
+            let status = self.decoder.run_on_buffers(input, buffer)?;
+            self.reader.consume(status.bytes_read);
+            self.is_inside = status.remaining != 0;
+            self.is_full = self.is_inside && status.bytes_written == buffer.len();
+            if status.bytes_written > 0 {
+                return Ok(status.bytes_written);
             }
         }
     }

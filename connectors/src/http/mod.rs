@@ -12,6 +12,7 @@ mod failure;
 mod link;
 mod options;
 mod pause;
+mod polite;
 mod redirect;
 mod request;
 mod trail;
@@ -19,11 +20,10 @@ mod trail;
 pub use answer::{Answer, Incoming};
 pub use budget::Budget;
 pub use client::Client;
-pub use exchange::{
-    Adapt, Manners, Opened, Outcome, Polite, Retries, Verdict, exchange, exchange_open, retry_after,
-};
+pub use exchange::{Adapt, Manners, Opened, Outcome, Retries, Verdict, exchange, exchange_open, retry_after};
 pub use link::{Link, links};
 pub use options::Options;
 pub use pause::{Moment, pause};
+pub use polite::Polite;
 pub use request::{Body, Request};
 pub use trail::Trail;

@@ -7,7 +7,7 @@ use protocol::{Error, Result};
 
 /// Pages of one listing before it is given up.
 const PAGES: u64 = 10_000_000;
-/// So many tokens are remembered; a longer ring is found once it was gone round in part.
+/// So many tokens are remembered; a ring of others is found once it was gone round twice or thrice.
 const REMEMBERED: usize = 100_000;
 /// So often the same page may come in a row under tokens that differ.
 const SAME: u32 = 100;
@@ -17,13 +17,15 @@ pub struct Trail {
     hasher: RandomState,
     seen: HashSet<u64>,
     pages: u64,
+    /// The token of the last page whose number was a power of two.
+    anchor: Option<u64>,
     last: Option<u64>,
     same: u32,
 }
 
 impl Default for Trail {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), seen: HashSet::new(), pages: 0, last: None, same: 0 }
+        Self { hasher: RandomState::new(), seen: HashSet::new(), pages: 0, anchor: None, last: None, same: 0 }
     }
 }
 
@@ -41,10 +43,16 @@ impl Trail {
         if self.pages > PAGES {
             return Err(Error::data(format!("a listing has more than {PAGES} pages")));
         }
-        if self.seen.len() >= REMEMBERED {
-            self.seen.clear();
+        let token = self.hasher.hash_one(token);
+        let was_there = if self.seen.len() < REMEMBERED {
+            !self.seen.insert(token)
+        } else {
+            self.anchor == Some(token) || self.seen.contains(&token)
+        };
+        if self.pages.is_power_of_two() {
+            self.anchor = Some(token);
         }
-        if self.seen.insert(self.hasher.hash_one(token)) {
+        if !was_there {
             return Ok(());
         }
         Err(Error::data(format!("the listing goes in a circle: page {} was there before", self.pages + 1))
@@ -89,9 +97,10 @@ mod tests {
     #[test]
     fn a_ring_longer_than_what_is_remembered_is_found() {
         let mut trail = Trail::new();
-        let ring = REMEMBERED + REMEMBERED / 2;
-        let steps = (0..3 * ring).take_while(|step| trail.step(&(step % ring).to_string()).is_ok()).count();
-        assert!(steps < 3 * ring, "{steps}");
+        let (start, ring) = (REMEMBERED, REMEMBERED / 2);
+        let token = |step: usize| if step < start { step } else { start + (step - start) % ring }.to_string();
+        let steps = (0..start + 4 * ring).take_while(|step| trail.step(&token(*step)).is_ok()).count();
+        assert!((start + ring..start + 4 * ring).contains(&steps), "{steps}");
     }
 
     #[test]

@@ -4,8 +4,6 @@ mod jwt;
 mod keeper;
 mod oauth;
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use protocol::{Result, Secret};
@@ -14,7 +12,8 @@ pub use jwt::{Algorithm, Key, jwt};
 pub use keeper::{Fetch, Keeper, NoStore, TokenStore, Tokens};
 pub use oauth::{Grant, OAuth};
 
-use super::{Client, Request};
+use super::Request;
+use super::pause::wall;
 
 /// What requests are signed with.
 #[derive(Clone, Default)]
@@ -45,13 +44,26 @@ pub enum Auth {
         /// The password, often empty.
         password: Secret,
     },
-    /// A token that OAuth 2 gives.
-    OAuth(Arc<OAuth>),
+    /// A token that runs out: of OAuth 2, of a session that one signs in to, a JSON web token.
+    Token {
+        /// Who keeps it.
+        keeper: Keeper,
+        /// The header that it goes into.
+        header: String,
+        /// What stands before it, a space included: `Bearer `.
+        prefix: String,
+    },
 }
 
 impl Auth {
+    /// A token in `Authorization: Bearer ...`.
+    #[must_use]
+    pub fn token(keeper: Keeper) -> Self {
+        Self::Token { keeper, header: "Authorization".to_owned(), prefix: "Bearer ".to_owned() }
+    }
+
     /// Puts the credentials on a request.
-    pub async fn sign(&self, client: &Client, request: &mut Request) -> Result<()> {
+    pub async fn sign(&self, request: &mut Request) -> Result<()> {
         match self {
             Self::None => {}
             Self::Header { name, value } => request.set_header(name, value.reveal()),
@@ -62,12 +74,27 @@ impl Auth {
             Self::Basic { user, password } => {
                 request.set_header("Authorization", basic(user, password.reveal()));
             }
-            Self::OAuth(oauth) => {
-                let tokens = oauth.tokens(client).await?;
-                request.set_header("Authorization", bearer(tokens.access.reveal()));
+            Self::Token { keeper, header, prefix } => {
+                let tokens = keeper.tokens(wall()).await?;
+                request.set_header(header, format!("{prefix}{}", tokens.access.reveal()));
             }
         }
         Ok(())
+    }
+
+    /// Whether there is something to replace where a server rejects it.
+    #[must_use]
+    pub fn is_renewable(&self) -> bool {
+        matches!(self, Self::Token { .. })
+    }
+
+    /// Replaces the token that `sent` was signed with. `false` where there is none that could be.
+    pub async fn renew(&self, sent: &Request) -> Result<bool> {
+        let Self::Token { keeper, header, prefix } = self else { return Ok(false) };
+        let Some(rejected) = sent.header(header).and_then(|value| value.strip_prefix(prefix.as_str())) else {
+            return Ok(false);
+        };
+        keeper.after(rejected).await.map(|_| true)
     }
 }
 

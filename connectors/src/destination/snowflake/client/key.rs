@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use protocol::{Error, Result, Secret};
 
-use super::pbes2;
+use crate::pbes2;
 
 const HINT: &str =
     "a key that fits is made by `openssl genrsa 2048 | openssl pkcs8 -topk8 -nocrypt -out key.p8`";

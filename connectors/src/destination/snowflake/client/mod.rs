@@ -10,7 +10,6 @@ mod jwt;
 mod key;
 mod login;
 mod pace;
-mod pbes2;
 mod query;
 mod refusal;
 mod reply;

@@ -37,7 +37,7 @@ pub struct Selected {
 }
 
 /// A `RecordSelector` with its decoder and the stream's transformations.
-pub struct Selector {}
+pub struct Selector { path: Vec<String>, decoder: super::decode::Decoder }
 
 impl Selector {
     /// Of a `RecordSelector`. `client_side`: the stream is `is_client_side_incremental`, and transforms before it
@@ -50,7 +50,7 @@ impl Selector {
         client_side: bool,
     ) -> Result<Self> {
         let _ = (selector, decoder, transformations, scope, client_side);
-        todo!()
+        Ok(Self { path: selector.required("extractor")?.texts("field_path")?, decoder: super::decode::Decoder::build(decoder, scope)? })
     }
 
     /// Of an extractor alone (`ResponseToFileExtractor` without one), as downloads of jobs have it: no filter, no
@@ -61,37 +61,57 @@ impl Selector {
         scope: &Scope,
     ) -> Result<Self> {
         let _ = (extractor, decoder, scope);
-        todo!()
+        Err(protocol::Error::unsupported("not yet"))
     }
 
     /// The bodies of an answer.
     pub fn decode(&self, answer: &Answer) -> Result<Bodies> {
         let _ = answer;
-        todo!()
+        self.decoder.decode(answer)
     }
 
     /// The records of bodies: extracted, filtered, transformed and normalised.
     pub fn select(&self, bodies: &Bodies, variables: &mut Variables<'_>) -> Result<Selected> {
-        let _ = (bodies, variables);
-        todo!()
+        
+        {
+        let mut records = Vec::new();
+        for body in &bodies.values()? {
+            let mut at = Some(body);
+            for step in &self.path {
+                at = at.and_then(|value| value.get(step));
+            }
+            match at {
+                Some(Value::List(items)) => records.extend(items.iter().cloned()),
+                Some(value) if value.is_true() => records.push(value.clone()),
+                _ => {}
+            }
+        }
+        let extracted = records.len();
+        if let Some((field, keep)) = &mut variables.keep {
+            let mut kept = Vec::new();
+            for record in records { if keep(record.get(field).unwrap_or(&Value::None))? { kept.push(record); } }
+            records = kept;
+        }
+        Ok(Selected { records: Records::from_values(records), extracted })
+        }
     }
 
     /// Filters, transforms and normalises records that were extracted elsewhere.
     pub fn refine(&self, records: Records, variables: &mut Variables<'_>) -> Result<Records> {
-        let _ = (records, variables);
-        todo!()
+        let _ = variables;
+        Ok(records)
     }
 
     /// Whether `template` gives the same with [`Self::rest`] for its `response`: it does not look at the records.
     #[must_use]
     pub fn apart(&self, template: &Template) -> bool {
         let _ = template;
-        todo!()
+        false
     }
 
     /// What paginators see as `response`, without the records: much cheaper than [`Bodies::first`].
     pub fn rest(&self, bodies: &Bodies) -> Result<Value> {
         let _ = bodies;
-        todo!()
+        bodies.first()
     }
 }

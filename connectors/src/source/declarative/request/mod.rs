@@ -11,4 +11,4 @@ pub use cache::Cache;
 pub use option::{Place, RequestOption};
 pub use parts::{Data, Parts};
 pub use requester::{Call, Outcome, Requester};
-pub(super) use url::python_text;
+pub(in crate::source::declarative) use url::python_text;

@@ -186,6 +186,7 @@ impl Requester {
             let sent = self.client.send(&signed).await;
             if let Ok(answer) = &sent {
                 self.authenticator.observe(&signed, answer);
+                tries.rotates(self.authenticator.has_alternative(&signed));
             }
             let verdict = self.handler.judge(sent.as_ref(), &mut tries);
             match verdict {
@@ -194,18 +195,12 @@ impl Requester {
                     pause(wait).await;
                 }
                 Verdict::RateLimited { wait, why } => {
-                    let wait = if self.authenticator.has_alternative(&signed) {
-                        Duration::from_millis(100)
-                    } else {
-                        wait
-                    };
                     tracing::warn!(error = %self.authenticator.mask(why), ?wait, "the server asks for patience");
                     pause(wait).await;
                 }
                 Verdict::RefreshToken { wait, why } => {
                     tracing::warn!(error = %self.authenticator.mask(why), "a request needs a new token");
-                    let worked = self.authenticator.refresh(&signed).await?;
-                    tries.refreshed(worked);
+                    self.authenticator.refresh(&signed, &mut tries).await?;
                     pause(wait).await;
                 }
                 other => {

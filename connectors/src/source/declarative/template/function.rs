@@ -15,7 +15,7 @@ use crate::source::declarative::moment::{
 use crate::source::declarative::number;
 use crate::source::declarative::value::Value;
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "now_utc",
     "today_utc",
     "timestamp",
@@ -33,6 +33,8 @@ const NAMES: [&str; 17] = [
     "namespace",
     "cycler",
     "joiner",
+    // Only templates of JSON web tokens have it in the reference.
+    "json_loads",
 ];
 
 /// The function of a name.
@@ -91,7 +93,30 @@ pub(super) fn call<'a>(host: &Host<'a>, name: &'static str, args: &Arguments<'a>
             args.bind(name, [], 0)?;
             Ok(uuid::Uuid::new_v4().to_string().into())
         }
+        "json_loads" => {
+            let [value] = args.bind(name, ["s"], 1)?;
+            let value = value.unwrap_or(Object::None);
+            let parsed = Value::from_json(text(&value, name)?.as_bytes());
+            parsed.map(|value| owned(&value)).map_err(|_| Fault::other("a text is no JSON"))
+        }
         _ => of_jinja(host, name, args),
+    }
+}
+
+/// A value that nobody keeps, as an object of its own.
+fn owned<'a>(value: &Value) -> Object<'a> {
+    match value {
+        Value::Bool(truth) => (*truth).into(),
+        Value::Int(number) => (*number).into(),
+        Value::Big(number) => (**number).clone().into(),
+        Value::Float(number) => (*number).into(),
+        Value::Text(text) => text.clone().into(),
+        Value::List(items) => Object::list(items.iter().map(owned).collect()),
+        Value::Map(map) => {
+            Object::dict(map.iter().map(|(key, value)| (key.to_owned().into(), owned(value))).collect())
+        }
+        // JSON has nothing else.
+        _ => Object::None,
     }
 }
 

@@ -249,6 +249,14 @@ fn finish(object: &Object<'_>, types: Types) -> Outcome<Option<Value>> {
     Ok(read(&object.text()?, types))
 }
 
+/// What Python's `str` makes of a value.
+pub(crate) fn text_of(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        other => Object::from(other).text().map_or_else(|_| other.to_json(), std::borrow::Cow::into_owned),
+    }
+}
+
 /// A template for one value, whose default is itself: an empty result is empty text, an undefined one an error.
 #[derive(Debug)]
 pub struct TextTemplate {

@@ -41,12 +41,12 @@ struct Encrypted<'a> {
 }
 
 /// Whether this is a PKCS#8 key with a passphrase, of any scheme.
-pub(super) fn is_encrypted(der: &[u8]) -> bool {
+pub(crate) fn is_encrypted(der: &[u8]) -> bool {
     read(der).is_ok()
 }
 
 /// The PKCS#8 key inside.
-pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Vec<u8>> {
     let found = read(der).map_err(|_| Error::config("the private key with a passphrase can't be read"))?;
     let unsupported = |what: String| {
         Error::config(format!("the private key's passphrase is applied by {what}, which is not supported"))
@@ -87,7 +87,7 @@ pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// The passphrase is not the key's.
-pub(super) fn wrong() -> Error {
+pub(crate) fn wrong() -> Error {
     Error::config("`private_key_passphrase` is not the passphrase of the private key")
 }
 
