@@ -170,6 +170,18 @@ impl Source for Manifest {
         rows.finish().await
     }
 
+    fn import_airbyte(stream: &ConfiguredStream, state: &serde_json::Value) -> Result<(State, Option<String>)> {
+        let advice = (stream.sync_mode == SyncMode::FullRefresh)
+            .then(|| "the stream is a full refresh, which begins at the beginning whatever its state".to_owned());
+        Ok((State { airbyte: state.get("stream_state").filter(|state| !state.is_null()).cloned() }, advice))
+    }
+
+    fn export_airbyte(stream: &str, state: &State) -> Result<Option<serde_json::Value>> {
+        Ok(state.airbyte.as_ref().map(|state| {
+            serde_json::json!({ "stream_descriptor": { "name": stream }, "stream_state": state })
+        }))
+    }
+
     fn position(state: &State) -> Option<String> {
         shape::position(state.airbyte.as_ref()?)
     }
