@@ -285,18 +285,19 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
         let (engine, is_verbose, messages) =
             (Arc::clone(&opened.engine), opened.envelope.is_verbose, messages.clone());
         let (name, state) = (name.to_owned(), states.of_stream(name).cloned());
-        let read = async move {
-            let result = stream(&engine, &name, state.as_ref(), is_verbose, &messages).await;
-            (name, result)
-        };
-        async { tokio::spawn(read).await }
+        let stated = name.clone();
+        let read = async move { stream(&engine, &name, state.as_ref(), is_verbose, &messages).await };
+        async move {
+            // A bug in one stream is not the end of the others.
+            let broken = |error| Error::internal("the stream's task broke off").with_source(error);
+            (stated, tokio::spawn(read).await.map_err(broken).and_then(|result| result))
+        }
     });
     let mut reads = futures::stream::iter(reads).buffer_unordered(STREAMS_AT_ONCE);
     let mut failed = Vec::new();
-    while let Some(done) = reads.next().await {
-        match done.map_err(|error| Error::internal("a stream's task broke off").with_source(error))? {
-            (_, Ok(())) => {}
-            (name, Err(error)) => failed.push((name, error)),
+    while let Some((name, result)) = reads.next().await {
+        if let Err(error) = result {
+            failed.push((name, error));
         }
         // Nobody reads any more.
         messages.flush()?;
