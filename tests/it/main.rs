@@ -5,6 +5,7 @@ mod bench;
 mod cli;
 mod faults;
 mod kill;
+mod manifest;
 mod reconcile;
 mod snowflake;
 mod support;

@@ -12,6 +12,7 @@ mod account;
 mod blocking;
 pub mod bulk;
 mod http;
+pub mod manifest;
 pub mod port;
 pub mod postgres;
 pub mod process;
