@@ -123,6 +123,9 @@ impl Opened {
         let clock = context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
         let options = http::Options::default();
         let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options)?;
+        // It learns what comes while reading: tokens of sessions, refreshed ones.
+        engine.mask().learn(&specification, &config);
+        messages.mask(engine.mask().clone());
         if let Some(catalog) = catalog {
             engine.configure(catalog);
         }
@@ -135,7 +138,7 @@ impl Opened {
             }
             None => config,
         };
-        messages.mask(Mask::new(&specification, &config));
+        engine.mask().learn(&specification, &config);
         Ok(Self { engine: Arc::new(engine), specification, config, envelope: given.envelope })
     }
 
