@@ -41,9 +41,34 @@ impl Page {
         }
         let located = locate(self.text.as_str(), path).map_err(Fault::error)?;
         Ok(located.map(|located| {
-            let raw = Raw { text: self.text.clone(), spans: located.spans };
-            if located.is_odd { Records(Kind::Odd(raw)) } else { Records(Kind::Raw(raw)) }
+            Records::of(Raw { text: self.text.clone(), spans: located.spans }, located.is_odd)
         }))
+    }
+
+    /// The values of lines that are not blank, as records.
+    pub fn lines(&self) -> Result<Records> {
+        let text = self.text.as_str();
+        let (mut spans, mut start, mut is_odd) = (Vec::new(), 0, false);
+        for line in text.split_inclusive('\n') {
+            let end = start + line.len();
+            if !line.trim_ascii().is_empty() {
+                let mut scanner = Scanner::new(&text[..end], start);
+                spans.push(scanner.value().map_err(Fault::error)?);
+                scanner.end().map_err(Fault::error)?;
+                is_odd |= scanner.is_odd;
+            }
+            start = end;
+        }
+        Ok(Records::of(Raw { text: self.text.clone(), spans }, is_odd))
+    }
+
+    /// The items of the list at `path`, of which every key must lead through objects; `item` leads through a list.
+    pub fn items(&self, path: &[&str]) -> Result<Records> {
+        let text = self.text.as_str();
+        let mut scanner = Scanner::new(text, 0);
+        let mut spans = Vec::new();
+        items(&mut scanner, path, &mut spans).and_then(|()| scanner.end()).map_err(Fault::error)?;
+        Ok(Records::of(Raw { text: self.text.clone(), spans }, scanner.is_odd))
     }
 
     /// The first body (the first item of a root list, else all of it), with an empty list where the value at `path`
@@ -60,6 +85,21 @@ impl Page {
             }
             Some(_) => rest(text, &mut scanner, path).map(Some),
         }
+    }
+}
+
+fn items(scanner: &mut Scanner<'_>, path: &[&str], spans: &mut Vec<Span>) -> std::result::Result<(), Fault> {
+    scanner.blank();
+    match (scanner.peek(), path.split_first()) {
+        (Some(b'['), None) => scanner.array(|scanner| {
+            spans.push(scanner.value()?);
+            Ok(())
+        }),
+        (Some(b'['), Some((&"item", rest))) => scanner.array(|scanner| items(scanner, rest, spans)),
+        (Some(b'{'), Some((first, rest))) => scanner.object(|scanner, key| {
+            if key.is(first) { items(scanner, rest, spans) } else { scanner.value().map(drop) }
+        }),
+        _ => scanner.value().map(drop),
     }
 }
 
@@ -133,6 +173,10 @@ pub(crate) enum Record<'r> {
 }
 
 impl Records {
+    fn of(raw: Raw, is_odd: bool) -> Self {
+        Self(if is_odd { Kind::Odd(raw) } else { Kind::Raw(raw) })
+    }
+
     /// Of values.
     #[must_use]
     pub fn from_values(values: Vec<Value>) -> Self {
@@ -242,6 +286,22 @@ impl Records {
             Kind::Odd(raw) => Kind::Odd(Raw { text: raw.text.clone(), spans: raw.spans[range].to_vec() }),
             Kind::Values(values) => Kind::Values(values[range].to_vec()),
         })
+    }
+
+    /// Whether each of them is an object, so that extracting them by no path changes nothing but that empty ones go.
+    pub(crate) fn are_objects(&self) -> bool {
+        (0..self.len()).all(|index| match self.record(index) {
+            Record::Raw(text) => text.starts_with('{'),
+            Record::Value(value) => value.as_map().is_some(),
+        })
+    }
+
+    /// Whether the record at `index` is an object with nothing in it.
+    pub(crate) fn is_hollow(&self, index: usize) -> bool {
+        match self.record(index) {
+            Record::Raw(text) => text.strip_prefix('{').is_some_and(|rest| rest.trim_ascii_start() == "}"),
+            Record::Value(value) => value.as_map().is_some_and(Map::is_empty),
+        }
     }
 
     /// That each of them is an object, as records are.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch, TimestampMicrosecondArray};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use protocol::UnfitPolicy;
@@ -26,8 +26,13 @@ fn page(text: &str) -> Records {
 /// Rows as texts, `column=value` without nulls.
 fn rows(batch: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default();
-    let formatters: Vec<_> = batch
-        .columns()
+    // Names of zones take a database to be shown.
+    let shown = |array: &ArrayRef| match array.as_any().downcast_ref::<TimestampMicrosecondArray>() {
+        Some(times) => Arc::new(times.clone().with_timezone("+00:00")) as ArrayRef,
+        None => array.clone(),
+    };
+    let arrays: Vec<ArrayRef> = batch.columns().iter().map(shown).collect();
+    let formatters: Vec<_> = arrays
         .iter()
         .map(|array| ArrayFormatter::try_new(array.as_ref(), &options).expect("a format"))
         .collect();

@@ -122,7 +122,7 @@ impl Opened {
         messages.mask(Mask::new(&specification, &config));
         let clock = context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
         let options = http::Options::default();
-        let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options).await?;
+        let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options)?;
         if let Some(catalog) = catalog {
             engine.configure(catalog);
         }

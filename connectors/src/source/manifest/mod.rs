@@ -73,8 +73,7 @@ impl Source for Manifest {
         let folder = config.path.parent().map(Path::to_owned);
         let specification = connection_specification(&manifest);
         let engine =
-            Engine::open(manifest, settings.value().clone(), clock, folder, &http::Options::default())
-                .await?;
+            Engine::open(manifest, settings.value().clone(), clock, folder, &http::Options::default())?;
         let given = engine.migrated_config().unwrap_or(settings.value());
         validate(&specification, given).map_err(|what| {
             Error::config(format!("the source's `config` is not what the manifest asks for: {what}"))

@@ -47,6 +47,7 @@ pub(super) struct Cursor {
 }
 
 /// What of a page the expressions of a cursor look at.
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for on its own")]
 struct Sight {
     response: bool,
     /// Whether they mean the same without its records.

@@ -64,7 +64,7 @@ impl Engine {
     /// Builds the source. `manifest` comes from [`manifest::load`](crate::source::declarative::manifest::load) or
     /// [`manifest::resolve`](crate::source::declarative::manifest::resolve). Sends no request. Streams that can't be
     /// built fail alone, when they are used.
-    pub async fn open(
+    pub fn open(
         manifest: Value,
         config: Value,
         clock: Clock,

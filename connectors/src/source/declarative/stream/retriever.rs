@@ -150,7 +150,7 @@ impl Reading {
             tracker: if by_cursor { self.slicing.cursor().tracker() } else { None },
             token: self.retriever.paginator.first(),
             repeats: Repeats::default(),
-            shrinker: self.retriever.shrinking.as_ref().map(|shrinking| shrinking.shrinker()),
+            shrinker: self.retriever.shrinking.as_ref().map(Shrinking::shrinker),
             since_reset: 0,
             same_window: 0,
             child: self.slice.child_response().cloned(),
@@ -229,13 +229,11 @@ impl Reading {
             }
         }
         let records = Records::from_values(merger.finish());
-        match last {
-            Some((answer, extracted)) => self.page(walk, &answer, Some(Selected { records, extracted })),
-            None => {
-                let kept = records.len();
-                Ok(Fetched::Page(Box::new(FetchedPage { records, kept, next: None })))
-            }
+        if let Some((answer, extracted)) = last {
+            return self.page(walk, &answer, Some(Selected { records, extracted }));
         }
+        let kept = records.len();
+        Ok(Fetched::Page(Box::new(FetchedPage { records, kept, next: None })))
     }
 
     fn select(&self, bodies: &Bodies, window: &StreamSlice, token: Option<&Value>) -> Result<Selected> {

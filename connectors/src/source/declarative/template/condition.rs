@@ -2,7 +2,7 @@
 
 use protocol::Result;
 
-use super::{Context, Template, Types};
+use super::{Context, Reach, Template, Types};
 use crate::source::declarative::value::Value;
 
 /// A condition: a filter of records, a stop condition, a predicate.
@@ -25,6 +25,14 @@ impl Condition {
     #[must_use]
     pub fn constant(truth: bool) -> Self {
         Self(Kind::Constant(truth))
+    }
+
+    /// What of `variable` it looks at.
+    pub(crate) fn reach(&self, variable: &str) -> Reach {
+        match &self.0 {
+            Kind::Constant(_) => Reach::Paths(Vec::new()),
+            Kind::Template(template) => template.reach(variable),
+        }
     }
 
     /// Whether it holds; what is empty or undefined does not.

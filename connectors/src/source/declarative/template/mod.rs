@@ -25,6 +25,7 @@ mod object;
 mod operator;
 mod parser;
 mod percent;
+mod reach;
 mod repeat;
 mod scope;
 mod syntax;
@@ -43,6 +44,7 @@ pub use condition::Condition;
 pub use context::{Context, StreamSlice};
 pub use mapping::{MappingTemplate, NestedTemplate};
 pub(crate) use object::Object;
+pub(crate) use reach::Reach;
 
 use super::literal;
 use super::value::Value;
@@ -277,11 +279,16 @@ impl TextTemplate {
 
     /// What it evaluates to.
     pub fn eval<'a>(&'a self, context: &'a Context<'a>) -> Result<Value> {
+        self.eval_types(context, Types::ANY)
+    }
+
+    /// What it evaluates to; literals of other types stay text.
+    pub fn eval_types<'a>(&'a self, context: &'a Context<'a>, types: Types) -> Result<Value> {
         if self.plain.load(Ordering::Relaxed) == PLAIN {
             return Ok(Value::Text(self.template.source().to_owned()));
         }
         let value =
-            self.template.attempt(context, Types::ANY).map_err(|fault| self.template.error(&fault))?;
+            self.template.attempt(context, types).map_err(|fault| self.template.error(&fault))?;
         let value = value.unwrap_or_else(|| Value::Text(String::new()));
         if self.plain.load(Ordering::Relaxed) == UNKNOWN {
             let is_plain = value.as_text() == Some(self.template.source());
