@@ -28,6 +28,12 @@ impl Page {
         self.text.as_str().trim_ascii().is_empty()
     }
 
+    /// Whether it is `null`.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.text.as_str().trim_ascii() == "null"
+    }
+
     /// The whole value.
     pub fn value(&self) -> Result<Value> {
         Value::from_json(self.text.as_str().as_bytes())

@@ -92,7 +92,7 @@ fn objects_and_lists_nest_where_that_is_chosen() {
 
 #[test]
 fn what_does_not_fit_follows_the_policy_and_is_counted() {
-    let text = r#"{"data":[{"id":"x","ratio":1e999,"on":"yes","at":"never","day":"2024-05-06T07:00:00Z"},
+    let text = r#"{"data":[{"id":"x","ratio":{},"on":"yes","at":"never","day":"2024-05-06T07:00:00Z"},
         {"id":5.5,"ratio":"x"},{"id":99999999999999999999,"ratio":[]}]}"#;
     let mut strict = columns(Options::default(), UnfitPolicy::Error);
     let error = strict.append(&page(text)).expect_err("text is no integer");
@@ -101,7 +101,7 @@ fn what_does_not_fit_follows_the_policy_and_is_counted() {
     assert_eq!(rows, ["", "", ""]);
     assert_eq!(adjusted.iter().map(|one| one.values).sum::<u64>(), 9);
     let (rows, _) = both(text, Options::default(), UnfitPolicy::Clamp);
-    assert_eq!(rows, ["ratio=1.7976931348623157e308 day=2024-05-06", "id=6", "id=9223372036854775807"]);
+    assert_eq!(rows, ["day=2024-05-06", "id=6", "id=9223372036854775807"]);
 }
 
 #[test]

@@ -167,6 +167,11 @@ impl Selector {
         Ok(Selected { records, extracted: extracted.count })
     }
 
+    /// What is extracted from bodies, whether records or words.
+    pub(in crate::source::declarative) fn values(&self, bodies: &Bodies) -> Result<Vec<Value>> {
+        self.extractor.extract(bodies)?.records.into_values()
+    }
+
     /// Filters, transforms and normalises records that were extracted elsewhere.
     pub fn refine(&self, mut records: Records, variables: &mut Variables<'_>) -> Result<Records> {
         if self.transforms_first {

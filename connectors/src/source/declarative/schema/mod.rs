@@ -2,8 +2,6 @@
 
 mod dynamic;
 mod file;
-#[cfg(test)]
-mod tests;
 
 use protocol::Result;
 
