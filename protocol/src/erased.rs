@@ -63,7 +63,8 @@ pub trait DynSource: Send + Sync {
     /// [`Source::is_settled`]; a state that can't be read is settled.
     fn is_settled(&self, state: &Versioned) -> bool;
     /// [`Source::import_airbyte`].
-    fn import_airbyte(&self, stream: &ConfiguredStream, state: &Value) -> Result<(Versioned, Option<String>)>;
+    fn import_airbyte(&self, stream: &ConfiguredStream, state: &Value)
+    -> Result<(Versioned, Option<String>)>;
     /// [`Source::export_airbyte`].
     fn export_airbyte(&self, stream: &str, state: &Versioned) -> Result<Option<Value>>;
     /// [`Source::close`].
@@ -210,7 +211,11 @@ impl<S: Source> DynSource for S {
         decode_state::<S>(state).map_or(true, |state| S::is_settled(&state))
     }
 
-    fn import_airbyte(&self, stream: &ConfiguredStream, state: &Value) -> Result<(Versioned, Option<String>)> {
+    fn import_airbyte(
+        &self,
+        stream: &ConfiguredStream,
+        state: &Value,
+    ) -> Result<(Versioned, Option<String>)> {
         let (state, advice) = S::import_airbyte(stream, state)?;
         Ok((encode_state::<S>(&state)?, advice))
     }

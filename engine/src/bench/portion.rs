@@ -143,7 +143,11 @@ impl DynSource for Portion {
         self.inner.is_settled(state)
     }
 
-    fn import_airbyte(&self, stream: &ConfiguredStream, state: &Value) -> Result<(Versioned, Option<String>)> {
+    fn import_airbyte(
+        &self,
+        stream: &ConfiguredStream,
+        state: &Value,
+    ) -> Result<(Versioned, Option<String>)> {
         self.inner.import_airbyte(stream, state)
     }
 

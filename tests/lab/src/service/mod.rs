@@ -44,7 +44,7 @@ impl Service {
     fn ask(&self, method: &str, path: &str, authorization: &str, body: &Value) -> Value {
         let mut lines = "Content-Type: application/json\r\n".to_owned();
         if !authorization.is_empty() {
-            lines += &format!("Authorization: {authorization}\r\n");
+            lines = format!("{lines}Authorization: {authorization}\r\n");
         }
         let answer = request_as(method, self.port, path, &lines, &body.to_string());
         let (status, body) = answer.unwrap_or_else(|| panic!("{path}: no answer; {}", self.process.log()));

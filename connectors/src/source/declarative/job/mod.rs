@@ -71,10 +71,12 @@ impl Jobs {
             Some(extractor) => extractor,
             None => Component::new(&root, component.place())?,
         };
-        let selector = Selector::extractor(Some(&extractor), component.child("download_decoder")?.as_ref(), scope)?;
+        let selector =
+            Selector::extractor(Some(&extractor), component.child("download_decoder")?.as_ref(), scope)?;
         let pages = component.child("download_paginator")?;
         let paginator = Paginator::build(pages.as_ref(), scope, &|template| selector.apart(template))?;
-        let minutes = count(component, "polling_job_timeout", scope)?.map(|minutes| minutes.saturating_mul(60));
+        let minutes =
+            count(component, "polling_job_timeout", scope)?.map(|minutes| minutes.saturating_mul(60));
         let respite = count(component, "failed_retry_wait_time_in_seconds", scope)?;
         Ok(Self {
             creation: needed("creation_requester", "creation")?,
@@ -83,7 +85,11 @@ impl Jobs {
             target,
             abort: requester("abort_requester", "abort")?,
             delete: requester("delete_requester", "delete")?,
-            status: Selector::extractor(Some(&component.required("status_extractor")?), decoder.as_ref(), scope)?,
+            status: Selector::extractor(
+                Some(&component.required("status_extractor")?),
+                decoder.as_ref(),
+                scope,
+            )?,
             targets: targets
                 .map(|extractor| Selector::extractor(Some(&extractor), decoder.as_ref(), scope))
                 .transpose()?,
@@ -107,7 +113,9 @@ impl Jobs {
 fn count(component: &Component<'_>, field: &str, scope: &Scope) -> Result<Option<u64>> {
     let value = match component.value(field) {
         None => return Ok(None),
-        Some(Value::Text(text)) => TextTemplate::compile(text)?.eval(&scope.context(&component.parameters()))?,
+        Some(Value::Text(text)) => {
+            TextTemplate::compile(text)?.eval(&scope.context(&component.parameters()))?
+        }
         Some(other) => other.clone(),
     };
     let number = match &value {

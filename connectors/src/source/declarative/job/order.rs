@@ -85,7 +85,8 @@ impl Jobs {
                                 self.give_up(&seen).await;
                             }
                             let what = if status == Status::TimedOut { "took too long" } else { "failed" };
-                            let respite = if status == Status::Failed { self.respite } else { Duration::ZERO };
+                            let respite =
+                                if status == Status::Failed { self.respite } else { Duration::ZERO };
                             (what, None, respite)
                         }
                     }
@@ -169,7 +170,8 @@ impl Jobs {
             Map::from_iter([("polling_response", made.polling.clone())]),
         );
         let answer = ask(target, &slice).await?.filter(|answer| answer.status < 400);
-        let answer = answer.ok_or_else(|| Error::data("the question for downloads got no answer that counts"))?;
+        let answer =
+            answer.ok_or_else(|| Error::data("the question for downloads got no answer that counts"))?;
         targets.values(&targets.decode(&answer)?)
     }
 }
@@ -183,7 +185,9 @@ async fn ask(requester: &Requester, slice: &StreamSlice) -> Result<Option<Answer
     match requester.send(Call { slice: Some(slice), ..Call::default() }).await? {
         Outcome::Answer(answer) => Ok(Some(answer)),
         Outcome::Ignored(answer) => Ok(answer),
-        _ => Err(Error::config("an error handler of a job asks for other pages or windows, which it has none of")),
+        _ => Err(Error::config(
+            "an error handler of a job asks for other pages or windows, which it has none of",
+        )),
     }
 }
 
