@@ -61,9 +61,9 @@ impl Column {
             }
             DataType::Utf8 if schema::is_json(field) => Self::Json(StringBuilder::new()),
             DataType::Utf8 => Self::Text(StringBuilder::new()),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Self::Timestamp(
-                TimestampMicrosecondBuilder::new().with_data_type(field.data_type().clone()),
-            ),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Self::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(field.data_type().clone()))
+            }
             DataType::Date32 => Self::Date(Date32Builder::new()),
             DataType::Time64(TimeUnit::Microsecond) => Self::Time(Time64MicrosecondBuilder::new()),
             DataType::Struct(fields) => {
@@ -294,6 +294,7 @@ fn whole(number: f64) -> Read<i64> {
 fn float(cell: Cell<'_>) -> Read<f64> {
     match cell {
         Cell::Null => Read::Null,
+        Cell::Float(number) if number.is_infinite() => Read::Changed(number, "infinity"),
         Cell::Float(number) => Read::Whole(number),
         #[expect(clippy::cast_precision_loss, reason = "told where it rounds")]
         Cell::Int(number) => {
@@ -301,12 +302,10 @@ fn float(cell: Cell<'_>) -> Read<f64> {
             if near.to_i64() == Some(number) { Read::Whole(near) } else { Read::Changed(near, "rounded") }
         }
         Cell::Number(raw) => match raw.parse::<f64>() {
-            Ok(number) if number.is_finite() && is_exact(raw, number) => Read::Whole(number),
-            Ok(number) if number.is_finite() => Read::Changed(number, "rounded"),
-            _ => Read::Unfit(
-                OUT_OF_RANGE,
-                Some(if raw.starts_with('-') { f64::MIN } else { f64::MAX }),
-            ),
+            Ok(number) if number.is_infinite() => Read::Changed(number, "infinity"),
+            Ok(number) if is_exact(raw, number) => Read::Whole(number),
+            Ok(number) => Read::Changed(number, "rounded"),
+            Err(_) => Read::Unfit("number", None),
         },
         Cell::Value(Value::Big(number)) => match number.to_f64().filter(|number| number.is_finite()) {
             Some(near) => Read::Changed(near, "rounded"),

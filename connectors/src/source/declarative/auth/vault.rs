@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::Result;
+use tokio::sync::Semaphore;
 
-use crate::source::declarative::config::place;
 use crate::http::{Moment, auth};
 use crate::source::declarative::clock::Clock;
 use crate::source::declarative::config::Mask;
+use crate::source::declarative::config::place;
 use crate::source::declarative::value::Value;
 
 /// Who keeps a configuration that has changed. Called before the token in it is used; an error stops the stream.
@@ -27,6 +28,7 @@ struct Shared {
     config: Mutex<Option<Value>>,
     tokens: Mutex<HashMap<String, auth::Keeper>>,
     began: OnceLock<(DateTime<Utc>, Moment)>,
+    jobs: OnceLock<Arc<Semaphore>>,
 }
 
 impl Vault {
@@ -39,6 +41,16 @@ impl Vault {
     #[must_use]
     pub fn mask(&self) -> &Mask {
         &self.0.mask
+    }
+
+    /// Says how many reports may be in the making at once. The first word counts; without one it is one.
+    pub fn limit_jobs(&self, most: usize) {
+        let _ = self.0.jobs.set(Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS))));
+    }
+
+    /// Who may have a report made.
+    pub(in crate::source::declarative) fn jobs(&self) -> Arc<Semaphore> {
+        Arc::clone(self.0.jobs.get_or_init(|| Arc::new(Semaphore::new(1))))
     }
 
     /// The token of that key, for all who name the same one.

@@ -16,14 +16,25 @@ use super::window::Windows;
 use crate::source::declarative::state::{Parental, Snapshot, Spread, Table, identity, sorted};
 use crate::source::declarative::value::{Map, Value};
 
-/// Partitions beyond this have one cursor together.
-const MOST_APART: usize = 10_000;
-/// Cursors that are kept at all.
-const MOST_KEPT: usize = 25_000;
+/// How many partitions have cursors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Partitions beyond this have one cursor together.
+    pub(super) apart: usize,
+    /// Cursors that are kept at all.
+    pub(super) kept: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { apart: 10_000, kept: 25_000 }
+    }
+}
 
 /// The cursors of all partitions.
 pub(super) struct Many {
     definition: Arc<Definition>,
+    limits: Limits,
     use_global: bool,
     /// What new partitions begin with: what the last sync that went well had seen of all.
     global: Option<Map>,
@@ -79,9 +90,15 @@ pub(super) struct Begun {
 }
 
 impl Many {
-    pub(super) fn new(definition: Arc<Definition>, use_global: bool, state: &Map) -> Result<Self> {
+    pub(super) fn new(
+        definition: Arc<Definition>,
+        limits: Limits,
+        use_global: bool,
+        state: &Map,
+    ) -> Result<Self> {
         let mut many = Self {
             definition,
+            limits,
             use_global,
             global: None,
             seen: None,
@@ -213,11 +230,11 @@ impl Many {
 
     /// Switches to one cursor for all where there are too many, and drops the oldest ones.
     fn make_room(&mut self) {
-        if !self.use_global && self.count > MOST_APART {
+        if !self.use_global && self.count > self.limits.apart {
             self.use_global = true;
             self.version += 1;
         }
-        while self.entries.len() >= MOST_KEPT {
+        while self.entries.len() >= self.limits.kept {
             let idle = self.idle.pop_first();
             let Some(oldest) = idle.or_else(|| self.entries.keys().next().copied()) else { return };
             if let Some(entry) = self.entries.remove(&oldest) {

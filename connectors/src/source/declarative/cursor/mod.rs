@@ -141,7 +141,8 @@ impl Cursor {
             let mut course = lock(course);
             let elapsed = course.began.map_or(0, |began| {
                 let elapsed = now - began;
-                elapsed.num_seconds() + i64::from(elapsed.subsec_nanos() > 0)
+                // Seconds that have begun: even the shortest sync has one.
+                (elapsed.num_seconds() + i64::from(elapsed.subsec_nanos() > 0)).max(1)
             });
             let went_well = self.0.is_cut.load(Ordering::Acquire);
             course.many.finish(went_well, elapsed, parents);

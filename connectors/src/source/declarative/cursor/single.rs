@@ -109,11 +109,6 @@ impl Single {
         Ok(())
     }
 
-    /// The greatest value that an open slice has seen.
-    pub(super) fn recent(&self, number: u64) -> Option<&Point> {
-        self.recent.get(&number)
-    }
-
     /// Notes that the slice `number`, with these bounds, is read. Whether that changed anything.
     pub(super) fn close(&mut self, number: u64, bounds: &Map) -> Result<bool> {
         let recent = self.recent.remove(&number);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use protocol::{Error, Result};
 
 use super::definition::Definition;
-use super::many::Many;
+use super::many::{Limits, Many};
 use super::single::Single;
 use super::{Course, Cursor, Inner, Kind, Slicer};
 use crate::source::declarative::component::Component;
@@ -38,6 +38,18 @@ impl Slicing {
         chosen: Option<&str>,
         parents: &dyn Parents,
     ) -> Result<Self> {
+        Self::within(Limits::default(), stream, scope, state, chosen, parents)
+    }
+
+    /// [`Self::build`] with other limits.
+    pub(super) fn within(
+        limits: Limits,
+        stream: &Component<'_>,
+        scope: &Scope,
+        state: Option<&Value>,
+        chosen: Option<&str>,
+        parents: &dyn Parents,
+    ) -> Result<Self> {
         let state = match state {
             None | Some(Value::None) => Map::new(),
             Some(Value::Map(state)) => state.clone(),
@@ -59,7 +71,7 @@ impl Slicing {
                     return Err(cursor.fail("a counting cursor can't be used with a partition router"));
                 }
                 let use_global = router.is_group() || cursor.flag("global_substream_cursor", false)?;
-                let many = Many::new(Arc::clone(definition), use_global, &state)?;
+                let many = Many::new(Arc::clone(definition), limits, use_global, &state)?;
                 Kind::Many(Mutex::new(Course { many, began: None, told: None }), Arc::clone(&router))
             }
             _ => Kind::Stateless,

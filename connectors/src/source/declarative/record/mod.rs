@@ -137,7 +137,9 @@ impl Selector {
         scope: &Scope,
     ) -> Result<Self> {
         let extractor = match extractor {
-            Some(component) => (Extractor::build(component, scope)?, component.flag("preserve_na_values", false)?),
+            Some(component) => {
+                (Extractor::build(component, scope)?, component.flag("preserve_na_values", false)?)
+            }
             None => (Extractor::All, false),
         };
         let decoder = match extractor {
@@ -165,6 +167,11 @@ impl Selector {
         let extracted = self.extractor.extract(bodies)?;
         let records = self.refine(extracted.records, variables)?;
         Ok(Selected { records, extracted: extracted.count })
+    }
+
+    /// What is extracted from bodies, whether records or words.
+    pub(in crate::source::declarative) fn values(&self, bodies: &Bodies) -> Result<Vec<Value>> {
+        self.extractor.extract(bodies)?.records.into_values()
     }
 
     /// Filters, transforms and normalises records that were extracted elsewhere.
