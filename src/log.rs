@@ -146,7 +146,7 @@ where
         event.record(&mut fields);
         let mut text = fields.message().unwrap_or_default();
         for (key, value) in &fields.0 {
-            text.push_str(&format!(" {key}={value}"));
+            text += &format!(" {key}={value}");
         }
         self.0.log(event.metadata().level().as_str(), &text);
         Ok(())

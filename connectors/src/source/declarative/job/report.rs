@@ -22,7 +22,7 @@ pub struct Report {
 
 enum Stage {
     Ordered,
-    Made { made: Box<Made>, targets: VecDeque<Value>, download: Option<Download> },
+    Made { made: Box<Made>, targets: VecDeque<Value>, download: Option<Box<Download>> },
     Over,
 }
 
@@ -70,7 +70,7 @@ impl Report {
                             ],
                         );
                         let token = self.jobs.paginator.first();
-                        *download = Some(Download { slice, token, repeats: Repeats::default() });
+                        *download = Some(Box::new(Download { slice, token, repeats: Repeats::default() }));
                     } else {
                         self.jobs.dismiss(&self.slice, made).await;
                         self.stage = Stage::Over;
