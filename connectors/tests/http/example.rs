@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::conformance::{Expected, SourceFixture, source};
+use protocol::conformance::source::{Expected, SourceFixture, source};
 use protocol::{
     ConfiguredStream, DriftPolicy, DynSource, Result, Source, StreamFilter, SyncMode, UnfitPolicy, WriteMode,
 };

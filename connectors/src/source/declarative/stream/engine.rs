@@ -10,6 +10,8 @@ use tokio::sync::{Mutex, OnceCell, Semaphore};
 use super::definition::{self, Definition};
 use super::family::Family;
 use super::plain::{Origin, Stream};
+use super::read::Limits;
+use super::room::Room;
 use super::sink::{Progress, Sink};
 use super::{delegate, dynamic};
 use crate::http;
@@ -30,7 +32,7 @@ pub struct Engine {
     manifest: Arc<Value>,
     family: Family,
     migrated: Option<Value>,
-    limit: Arc<Semaphore>,
+    limits: Limits,
     /// What dynamic streams there are, once they were asked for.
     made: OnceCell<Vec<Definition>>,
     /// What the user chose of the catalog, by stream.
@@ -80,13 +82,13 @@ impl Engine {
 
     fn of(manifest: Arc<Value>, scope: Scope, migrated: Option<Value>) -> Result<Self> {
         let root = Component::new(&manifest, "")?;
-        let limit = Arc::new(Semaphore::new(concurrency(&root, &scope)?));
+        let slices = Arc::new(Semaphore::new(concurrency(&root, &scope)?));
         let groups =
             definition::groups(&root).into_iter().map(|(_, group)| (group, Arc::default())).collect();
         Ok(Self {
             family: Family::new(scope),
             migrated,
-            limit,
+            limits: Limits { slices, room: Room::default() },
             made: OnceCell::new(),
             catalog: OnceLock::new(),
             groups,
@@ -198,7 +200,7 @@ impl Engine {
             if forgets {
                 sink.state(Progress { state: Map::new().into(), settled: true }).await?;
             }
-            Arc::new(stream).read(&self.limit, sink).await
+            Arc::new(stream).read(&self.limits, sink).await
         };
         read.await.map_err(|error| error.context("stream", stream))
     }

@@ -11,6 +11,7 @@ mod plain;
 mod properties;
 mod read;
 mod retriever;
+mod room;
 mod schema;
 mod shrink;
 mod sink;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::plain::Stream;
 use super::retriever::cursor_values;
+use super::room::{Room, Taken};
 use super::sink::{Progress, Sink};
 use crate::source::declarative::partition::Slice;
 use crate::source::declarative::record::Records;
@@ -17,6 +18,15 @@ use crate::source::declarative::value::Value;
 /// Pages that wait for the sink, beside the one of each slice under way.
 const WAITING: usize = 2;
 
+/// What the reads of all streams of a source share.
+#[derive(Clone)]
+pub(super) struct Limits {
+    /// Slices at once.
+    pub(super) slices: Arc<Semaphore>,
+    /// Bytes of pages at once.
+    pub(super) room: Room,
+}
+
 /// What the tasks of a read tell.
 enum Event {
     Page {
@@ -24,6 +34,7 @@ enum Event {
         slice: Slice,
         records: Records,
         values: Vec<Value>,
+        room: Taken,
     },
     /// A slice was read to its end, or failed.
     Done {
@@ -36,12 +47,12 @@ enum Event {
 }
 
 impl Stream {
-    /// Reads all slices into `sink`, as many at once as `limit` has room for. A slice that fails fails the stream, but
+    /// Reads all slices into `sink`, as many at once as `limits` have room for. A slice that fails fails the stream, but
     /// not before the others were read.
-    pub(super) async fn read(self: &Arc<Self>, limit: &Arc<Semaphore>, sink: &mut dyn Sink) -> Result<()> {
+    pub(super) async fn read(self: &Arc<Self>, limits: &Limits, sink: &mut dyn Sink) -> Result<()> {
         let (sender, mut events) = mpsc::channel(WAITING);
         let mut producer = JoinSet::new();
-        producer.spawn(produce(self.clone(), limit.clone(), sender));
+        producer.spawn(produce(self.clone(), limits.clone(), sender));
         let mut run = Run { stream: self.clone(), open: HashSet::new(), failed: None };
         while let Some(event) = events.recv().await {
             run.take(event, sink).await?;
@@ -71,12 +82,13 @@ struct Run {
 impl Run {
     async fn take(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
         match event {
-            Event::Page { number, slice, records, values } => {
+            Event::Page { number, slice, records, values, room } => {
                 if !records.is_empty() {
                     self.open.insert(number);
                     sink.records(records).await?;
                     self.stream.slicing().cursor().observe(&slice, &values)?;
                 }
+                drop(room);
             }
             Event::Done { number, slice, outcome: Ok(()) } => {
                 self.open.remove(&number);
@@ -101,9 +113,9 @@ impl Run {
 }
 
 /// Gives slices to tasks, as many at once as there is room for.
-async fn produce(stream: Arc<Stream>, limit: Arc<Semaphore>, events: mpsc::Sender<Event>) {
+async fn produce(stream: Arc<Stream>, limits: Limits, events: mpsc::Sender<Event>) {
     let mut readers = JoinSet::new();
-    let over = hand_out(&stream, &limit, &events, &mut readers).await;
+    let over = hand_out(&stream, &limits, &events, &mut readers).await;
     while let Some(ended) = readers.join_next().await {
         if let Err(error) = ended {
             let error = Error::internal("the task of a slice broke down").with_source(error);
@@ -115,7 +127,7 @@ async fn produce(stream: Arc<Stream>, limit: Arc<Semaphore>, events: mpsc::Sende
 
 async fn hand_out(
     stream: &Arc<Stream>,
-    limit: &Arc<Semaphore>,
+    limits: &Limits,
     events: &mpsc::Sender<Event>,
     readers: &mut JoinSet<()>,
 ) -> Result<()> {
@@ -125,15 +137,16 @@ async fn hand_out(
         if number == 0 {
             stream.json_schema().await?;
         }
-        let permit = limit
+        let permit = limits
+            .slices
             .clone()
             .acquire_owned()
             .await
             .map_err(|error| Error::internal("the limit of slices is gone").with_source(error))?;
         number += 1;
-        let (stream, events) = (stream.clone(), events.clone());
+        let (stream, events, room) = (stream.clone(), events.clone(), limits.room.clone());
         readers.spawn(async move {
-            let outcome = read_slice(&stream, number, &slice, &events).await;
+            let outcome = read_slice(&stream, number, &slice, &room, &events).await;
             let _ = events.send(Event::Done { number, slice, outcome }).await;
             drop(permit);
         });
@@ -149,19 +162,26 @@ async fn read_slice(
     stream: &Arc<Stream>,
     number: u64,
     slice: &Slice,
+    room: &Room,
     events: &mpsc::Sender<Event>,
 ) -> Result<()> {
     let field = stream.slicing().cursor().field();
     let mut reading = stream.reading(slice.clone());
-    while let Some(records) = reading.next().await? {
+    let mut last = None;
+    loop {
+        let mut taken = room.take(last).await;
+        let Some(records) = reading.next().await? else { return Ok(()) };
+        let bytes = records.bytes();
+        taken.becomes(bytes);
+        last = Some(bytes);
         let values = match field {
             Some(field) => cursor_values(&records, field)?,
             None => Vec::new(),
         };
-        if events.send(Event::Page { number, slice: slice.clone(), records, values }).await.is_err() {
+        let page = Event::Page { number, slice: slice.clone(), records, values, room: taken };
+        if events.send(page).await.is_err() {
             // Nobody listens any more: the read was given up.
             return Ok(());
         }
     }
-    Ok(())
 }
