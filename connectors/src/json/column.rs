@@ -61,9 +61,9 @@ impl Column {
             }
             DataType::Utf8 if schema::is_json(field) => Self::Json(StringBuilder::new()),
             DataType::Utf8 => Self::Text(StringBuilder::new()),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => Self::Timestamp(
-                TimestampMicrosecondBuilder::new().with_data_type(field.data_type().clone()),
-            ),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Self::Timestamp(TimestampMicrosecondBuilder::new().with_data_type(field.data_type().clone()))
+            }
             DataType::Date32 => Self::Date(Date32Builder::new()),
             DataType::Time64(TimeUnit::Microsecond) => Self::Time(Time64MicrosecondBuilder::new()),
             DataType::Struct(fields) => {

@@ -103,19 +103,20 @@ impl Columns {
         self.stamp += 1;
         self.undeclared.clear();
         let mut at = 0;
-        Scanner::new(text, 0).object(|scanner, key| {
-            let place = self.place(at, key);
-            at += 1;
-            let span = scanner.value()?;
-            match place {
-                // The last of equal keys counts.
-                Place::Column(column) => self.slots[column] = (self.stamp, span),
-                Place::Left => {}
-                Place::Undeclared => self.keep(key, span.of(text)),
-            }
-            Ok(())
-        })
-        .map_err(Fault::error)?;
+        Scanner::new(text, 0)
+            .object(|scanner, key| {
+                let place = self.place(at, key);
+                at += 1;
+                let span = scanner.value()?;
+                match place {
+                    // The last of equal keys counts.
+                    Place::Column(column) => self.slots[column] = (self.stamp, span),
+                    Place::Left => {}
+                    Place::Undeclared => self.keep(key, span.of(text)),
+                }
+                Ok(())
+            })
+            .map_err(Fault::error)?;
         for column in 0..self.columns.len() {
             let (stamp, span) = self.slots[column];
             if stamp == self.stamp {
@@ -234,7 +235,9 @@ impl Columns {
                 field.data_type()
             ))
             .context("column", field.name().clone())
-            .hint("set `on_unfit: null` to write NULL for such values and count them, or correct the schema")),
+            .hint(
+                "set `on_unfit: null` to write NULL for such values and count them, or correct the schema",
+            )),
             Fit::Unfit(reason) | Fit::Changed(reason) => {
                 self.count(field.name(), reason);
                 Ok(())

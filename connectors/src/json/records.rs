@@ -120,25 +120,26 @@ fn rest(text: &str, scanner: &mut Scanner<'_>, path: &[&str]) -> Result<Value> {
         return Value::from_json(scanner.value().map_err(Fault::error)?.of(text).as_bytes());
     }
     let (mut map, mut failure) = (Map::new(), None);
-    scanner.object(|scanner, key| {
-        let value = if key.is(first) {
-            rest(text, scanner, more)
-        } else {
-            let span = scanner.value()?;
-            Value::from_json(span.of(text).as_bytes())
-        };
-        match value {
-            Ok(value) => {
-                map.insert(key.text(), value);
-                Ok(())
+    scanner
+        .object(|scanner, key| {
+            let value = if key.is(first) {
+                rest(text, scanner, more)
+            } else {
+                let span = scanner.value()?;
+                Value::from_json(span.of(text).as_bytes())
+            };
+            match value {
+                Ok(value) => {
+                    map.insert(key.text(), value);
+                    Ok(())
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    Err(scanner.stop())
+                }
             }
-            Err(error) => {
-                failure = Some(error);
-                Err(scanner.stop())
-            }
-        }
-    })
-    .map_err(|fault| failure.take().unwrap_or_else(|| fault.error()))?;
+        })
+        .map_err(|fault| failure.take().unwrap_or_else(|| fault.error()))?;
     Ok(Value::Map(map))
 }
 
@@ -245,14 +246,15 @@ impl Records {
         if !text.starts_with('{') {
             return Value::from_json(text.as_bytes());
         }
-        Scanner::new(text, 0).object(|scanner, key| {
-            let span = scanner.value()?;
-            if let Some(place) = keys.iter().position(|wanted| key.is(wanted)) {
-                spans[place] = Some(span);
-            }
-            Ok(())
-        })
-        .map_err(Fault::error)?;
+        Scanner::new(text, 0)
+            .object(|scanner, key| {
+                let span = scanner.value()?;
+                if let Some(place) = keys.iter().position(|wanted| key.is(wanted)) {
+                    spans[place] = Some(span);
+                }
+                Ok(())
+            })
+            .map_err(Fault::error)?;
         let mut map = Map::new();
         for (key, span) in keys.iter().zip(spans) {
             if let Some(span) = span {
@@ -368,14 +370,15 @@ fn field(text: &str, key: &str) -> Result<Option<Value>> {
         return Ok(None);
     }
     let mut found = None;
-    Scanner::new(text, 0).object(|scanner, name: Quoted<'_>| {
-        let span = scanner.value()?;
-        if name.is(key) {
-            found = Some(span);
-        }
-        Ok(())
-    })
-    .map_err(Fault::error)?;
+    Scanner::new(text, 0)
+        .object(|scanner, name: Quoted<'_>| {
+            let span = scanner.value()?;
+            if name.is(key) {
+                found = Some(span);
+            }
+            Ok(())
+        })
+        .map_err(Fault::error)?;
     found.map(|span| Value::from_json(span.of(text).as_bytes())).transpose()
 }
 

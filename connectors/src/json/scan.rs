@@ -150,10 +150,7 @@ impl<'t> Scanner<'t> {
 
     /// Passes an object; `each` must pass the value of its key.
     #[inline]
-    pub(crate) fn object(
-        &mut self,
-        mut each: impl FnMut(&mut Self, Quoted<'t>) -> Scan<()>,
-    ) -> Scan<()> {
+    pub(crate) fn object(&mut self, mut each: impl FnMut(&mut Self, Quoted<'t>) -> Scan<()>) -> Scan<()> {
         self.enter()?;
         self.blank();
         if self.peek() == Some(b'}') {
@@ -378,9 +375,30 @@ mod tests {
     #[test]
     fn passes_what_values_are_read_from_and_nothing_else() {
         let texts = [
-            "{}", "[]", "[1,2.5,-0,1e5,1E-7]", "{\"a\":{\"b\":[null,true,false,\"x\\u00e9\\n\"]}}", "NaN", "-Infinity",
-            " \"abcdefghijklmnopqrstuvwxyz\" ", "", "{", "[1,]", "{\"a\" 1}", "01", "1.", "\"\\x\"", "nul", "1 2",
-            "\"\n\"", "{a: 1}", "\"\\u12\"", "-", "\"abcdefg\u{1}hijk\"", "[1 2]", "\"é\u{7f}ü\"", "{\"a\":1,}",
+            "{}",
+            "[]",
+            "[1,2.5,-0,1e5,1E-7]",
+            "{\"a\":{\"b\":[null,true,false,\"x\\u00e9\\n\"]}}",
+            "NaN",
+            "-Infinity",
+            " \"abcdefghijklmnopqrstuvwxyz\" ",
+            "",
+            "{",
+            "[1,]",
+            "{\"a\" 1}",
+            "01",
+            "1.",
+            "\"\\x\"",
+            "nul",
+            "1 2",
+            "\"\n\"",
+            "{a: 1}",
+            "\"\\u12\"",
+            "-",
+            "\"abcdefg\u{1}hijk\"",
+            "[1 2]",
+            "\"é\u{7f}ü\"",
+            "{\"a\":1,}",
         ];
         for text in texts {
             let read = super::super::Value::from_json(text.as_bytes());

@@ -14,7 +14,8 @@ const SCHEMA: &str = r#"{"type":"object","properties":{
     "mixed":{"type":["string","integer"]},"any":{}}}"#;
 
 fn columns(options: Options, policy: UnfitPolicy) -> Columns {
-    let schema = arrow_schema(&Value::from_json(SCHEMA.as_bytes()).expect("JSON"), options).expect("a schema");
+    let schema =
+        arrow_schema(&Value::from_json(SCHEMA.as_bytes()).expect("JSON"), options).expect("a schema");
     Columns::new(Arc::new(schema), policy).expect("columns")
 }
 
@@ -166,7 +167,8 @@ fn records_are_found_as_values_would_be() {
 
 #[test]
 fn the_rest_of_a_body_has_no_records() {
-    let page = Page::new(&Bytes::from_static(br#"{"next":"n","data":{"items":[{"id":1}],"more":true},"x":[1]}"#));
+    let page =
+        Page::new(&Bytes::from_static(br#"{"next":"n","data":{"items":[{"id":1}],"more":true},"x":[1]}"#));
     let rest = page.expect("UTF-8").rest(&["data", "items"]).expect("JSON").expect("a body");
     assert_eq!(rest.to_json(), r#"{"next":"n","data":{"items":[],"more":true},"x":[1]}"#);
 }

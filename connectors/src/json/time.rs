@@ -44,9 +44,9 @@ pub(super) fn date(text: &str) -> Option<i32> {
         return None;
     }
     let number = |range: std::ops::Range<usize>| {
-        bytes[range].iter().try_fold(0_u32, |sum, byte| {
-            byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
-        })
+        bytes[range]
+            .iter()
+            .try_fold(0_u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
     };
     let year = i32::try_from(number(0..4)?).ok()?;
     let date = NaiveDate::from_ymd_opt(year, number(5..7)?, number(8..10)?)?;
@@ -147,7 +147,9 @@ mod tests {
         ] {
             assert_eq!(at(text).as_deref(), Some(expected), "{text}");
         }
-        for text in ["", "yesterday", "2024-13-01", "2024-05-06T25:00:00Z", "2024-05-06T07:08:09+1", "1714979289"] {
+        for text in
+            ["", "yesterday", "2024-13-01", "2024-05-06T25:00:00Z", "2024-05-06T07:08:09+1", "1714979289"]
+        {
             assert_eq!(at(text), None, "{text}");
         }
     }

@@ -58,8 +58,7 @@ impl Case {
     fn copy(&self, from: &Path, below: &str) {
         fs::create_dir_all(self.folder.path().join(below)).expect("the directory is ours");
         for entry in fs::read_dir(from).expect("the case is there").flatten() {
-            let (path, name) =
-                (entry.path(), format!("{below}/{}", entry.file_name().to_string_lossy()));
+            let (path, name) = (entry.path(), format!("{below}/{}", entry.file_name().to_string_lossy()));
             let name = name.trim_start_matches('/');
             if path.is_dir() {
                 self.copy(&path, name);
@@ -117,7 +116,8 @@ impl Case {
         let streams: Vec<Value> =
             listed.iter().filter(|stream| !unread.contains(&stream["name"])).map(configured).collect();
         let mut files = vec![("catalog", json!({"streams": streams}))];
-        let mut states: BTreeMap<String, Value> = before.iter().map(|state| (named(state), state.clone())).collect();
+        let mut states: BTreeMap<String, Value> =
+            before.iter().map(|state| (named(state), state.clone())).collect();
         if !before.is_empty() {
             files.push(("state", Value::Array(before)));
         }
@@ -180,8 +180,10 @@ impl Case {
             self.config = control["connectorConfig"]["config"].clone();
         }
         let said = of(&messages, "TRACE").into_iter().map(|trace| trace["error"]["message"].clone());
-        let said = said.chain(of(&messages, "CONNECTION_STATUS").into_iter().map(|status| status["message"].clone()));
-        self.said += &said.filter(|said| !said.is_null()).map(|said| format!("{verb}: {said}\n")).collect::<String>();
+        let said = said
+            .chain(of(&messages, "CONNECTION_STATUS").into_iter().map(|status| status["message"].clone()));
+        self.said +=
+            &said.filter(|said| !said.is_null()).map(|said| format!("{verb}: {said}\n")).collect::<String>();
         self.said += &String::from_utf8_lossy(&stderr);
         (status.code().unwrap_or(-1), messages)
     }
@@ -211,7 +213,8 @@ fn named(state: &Value) -> String {
 }
 
 fn configured(stream: &Value) -> Value {
-    let is_incremental = stream["supported_sync_modes"].as_array().is_some_and(|modes| modes.contains(&json!("incremental")));
+    let is_incremental =
+        stream["supported_sync_modes"].as_array().is_some_and(|modes| modes.contains(&json!("incremental")));
     let mode = if is_incremental { "incremental" } else { "full_refresh" };
     json!({"stream": stream, "sync_mode": mode, "destination_sync_mode": "append"})
 }
@@ -220,7 +223,11 @@ fn configured(stream: &Value) -> Value {
 fn settled(mut value: Value) -> Value {
     if let Some(fields) = value.as_object_mut() {
         for (name, field) in fields.iter_mut() {
-            *field = if name == "lookback_window" && field.is_i64() && *field != 0 { json!(1) } else { settled(field.take()) };
+            *field = if name == "lookback_window" && field.is_i64() && *field != 0 {
+                json!(1)
+            } else {
+                settled(field.take())
+            };
         }
     }
     value

@@ -52,7 +52,11 @@ fn short(value: &Value) -> String {
 }
 
 fn cut(text: &str) -> String {
-    if text.len() > 600 { format!("{}…", text.chars().take(600).collect::<String>()) } else { text.to_owned() }
+    if text.len() > 600 {
+        format!("{}…", text.chars().take(600).collect::<String>())
+    } else {
+        text.to_owned()
+    }
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use protocol::{Error, Result};
 use super::jwt::{Jwt, filled};
 use super::legacy::Legacy;
 use super::oauth::OAuth;
-use crate::source::declarative::config::place;
 use super::session::Session;
 use super::token::Token;
 use crate::http::auth::{basic, bearer};
 use crate::http::{Answer, Request};
 use crate::source::declarative::component::Component;
+use crate::source::declarative::config::place;
 use crate::source::declarative::fault::Tries;
 use crate::source::declarative::request::{Parts, Place, RequestOption};
 use crate::source::declarative::scope::Scope;
@@ -28,7 +28,11 @@ enum Kind {
     /// A token where an option says.
     Option(RequestOption, Token),
     Bearer(Token),
-    Basic { user: TextTemplate, password: Option<TextTemplate>, parameters: Value },
+    Basic {
+        user: TextTemplate,
+        password: Option<TextTemplate>,
+        parameters: Value,
+    },
     OAuth(Box<OAuth>),
     Legacy(Box<Legacy>),
 }
@@ -36,7 +40,12 @@ enum Kind {
 impl Authenticator {
     /// Of the component in `authenticator`; none signs nothing. `url_base` is the requester's `url` or `url_base` as it
     /// stands in the manifest; `name` is the stream's.
-    pub fn build(component: Option<&Component<'_>>, scope: &Scope, url_base: &str, name: &str) -> Result<Self> {
+    pub fn build(
+        component: Option<&Component<'_>>,
+        scope: &Scope,
+        url_base: &str,
+        name: &str,
+    ) -> Result<Self> {
         let kind = match component {
             Some(component) => Kind::build(component, scope, url_base, name)?,
             None => Kind::None,
@@ -153,11 +162,17 @@ impl Kind {
             "SelectiveAuthenticator" => {
                 let path = component.texts("authenticator_selection_path")?;
                 let selected = place::get(scope.config(), &path).map(text_of).ok_or_else(|| {
-                    component.fail(format!("the configuration has no {:?}, which selects the authenticator", path.join(".")))
+                    component.fail(format!(
+                        "the configuration has no {:?}, which selects the authenticator",
+                        path.join(".")
+                    ))
                 })?;
                 let authenticators = component.required("authenticators")?;
                 let chosen = authenticators.child(&selected)?.ok_or_else(|| {
-                    component.fail(format!("there is no authenticator for the one that {:?} selects", path.join(".")))
+                    component.fail(format!(
+                        "there is no authenticator for the one that {:?} selects",
+                        path.join(".")
+                    ))
                 })?;
                 Self::build(&chosen, scope, url_base, name)?
             }

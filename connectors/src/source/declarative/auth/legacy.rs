@@ -108,8 +108,9 @@ impl Known {
         if answer.status >= 400 {
             return Err(refused("the login", answer.status));
         }
-        let body = Value::from_json(&answer.body)
-            .map_err(|error| Error::new(ErrorKind::Auth, "the login's answer is no JSON").with_source(error))?;
+        let body = Value::from_json(&answer.body).map_err(|error| {
+            Error::new(ErrorKind::Auth, "the login's answer is no JSON").with_source(error)
+        })?;
         let token = body.get(&self.response_key).ok_or_else(|| {
             Error::new(ErrorKind::Auth, "the login's answer has no session token")
                 .context("key", self.response_key.clone())
@@ -136,5 +137,6 @@ fn refused(what: &str, status: u16) -> Error {
 }
 
 pub(super) fn address(text: &str) -> Result<Url> {
-    Url::parse(text).map_err(|error| Error::config("a URL of an authenticator is malformed").with_source(error))
+    Url::parse(text)
+        .map_err(|error| Error::config("a URL of an authenticator is malformed").with_source(error))
 }

@@ -82,7 +82,11 @@ impl OAuth {
                 let tokens = keeper.tokens(scope.vault().now(scope.clock())).await?;
                 Ok(tokens.access.reveal().to_owned())
             }
-            None => Ok(self.options.given(scope)?.map(|tokens| tokens.access.reveal().to_owned()).unwrap_or_default()),
+            None => Ok(self
+                .options
+                .given(scope)?
+                .map(|tokens| tokens.access.reveal().to_owned())
+                .unwrap_or_default()),
         }
     }
 
@@ -170,7 +174,9 @@ impl Options {
         }
         scope.vault().mask().add(&access);
         let expires = match expires {
-            Some(text) => date(&text).ok_or_else(|| Error::config("the token's date of expiry is malformed"))?,
+            Some(text) => {
+                date(&text).ok_or_else(|| Error::config("the token's date of expiry is malformed"))?
+            }
             None => DateTime::UNIX_EPOCH,
         };
         Ok(Some(Tokens { access: Secret::new(access), expires: Some(expires), refresh: None }))
@@ -253,11 +259,13 @@ impl Options {
         if url.is_empty() {
             return Err(Error::config("`token_refresh_endpoint` evaluates to nothing"));
         }
-        let arguments = if self.assertion.is_none() || self.in_query { self.arguments(scope)? } else { Map::new() };
+        let arguments =
+            if self.assertion.is_none() || self.in_query { self.arguments(scope)? } else { Map::new() };
         let (query, body) = match &self.assertion {
             Some(jwt) => {
                 let grant = self.names.grant.eval_text(&scope.context(&self.parameters))?;
-                let assertion = [(grant, self.text(&self.grant, scope)?), ("assertion".to_owned(), jwt.token(scope)?)];
+                let assertion =
+                    [(grant, self.text(&self.grant, scope)?), ("assertion".to_owned(), jwt.token(scope)?)];
                 (Some(arguments).filter(|_| self.in_query), assertion.into_iter().collect())
             }
             None if self.in_query => (Some(arguments), Map::new()),
@@ -378,7 +386,11 @@ fn rejection(component: &Component<'_>, updater: Option<&Component<'_>>) -> Resu
     };
     let of = |component: &Component<'_>| -> Result<Rejection> {
         Ok(Rejection {
-            statuses: component.texts(FIELDS[0])?.iter().filter_map(|status| status.trim().parse().ok()).collect(),
+            statuses: component
+                .texts(FIELDS[0])?
+                .iter()
+                .filter_map(|status| status.trim().parse().ok())
+                .collect(),
             key: component.text(FIELDS[1])?.unwrap_or_default(),
             values: component.texts(FIELDS[2])?,
         })

@@ -119,7 +119,10 @@ pub(super) fn find<'v>(value: &'v Value, key: &str) -> Result<Option<&'v Value>>
 
 fn search<'v>(value: &'v Value, key: &str, depth: usize) -> Result<Option<&'v Value>> {
     if depth > DEPTH {
-        return Err(Error::new(ErrorKind::Auth, format!("the token's answer has no {key:?} in its first levels")));
+        return Err(Error::new(
+            ErrorKind::Auth,
+            format!("the token's answer has no {key:?} in its first levels"),
+        ));
     }
     match value {
         Value::Map(map) => {
@@ -148,8 +151,11 @@ fn search<'v>(value: &'v Value, key: &str, depth: usize) -> Result<Option<&'v Va
 /// When a token ends by an answer's word: so many seconds from now, or, where `is_date`, a date.
 pub(super) fn expiry(value: &Value, is_date: bool, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
     let fault = || {
-        Error::new(ErrorKind::Auth, "the token's answer does not say when it runs out in a way that can be read")
-            .hint("Set `token_expiry_date_format` where the answer has a date instead of seconds.")
+        Error::new(
+            ErrorKind::Auth,
+            "the token's answer does not say when it runs out in a way that can be read",
+        )
+        .hint("Set `token_expiry_date_format` where the answer has a date instead of seconds.")
     };
     let text = text_of(value);
     if is_date {

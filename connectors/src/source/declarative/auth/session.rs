@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use protocol::{Error, ErrorKind, Result, Secret};
 
-use crate::source::declarative::config::place;
 use crate::http::auth::{Fetch, Keeper, NoStore, Tokens};
 use crate::source::declarative::component::Component;
+use crate::source::declarative::config::place;
 use crate::source::declarative::decode::Decoder;
 use crate::source::declarative::moment::Duration;
 use crate::source::declarative::request::{Call, Outcome, Requester};
@@ -76,7 +76,10 @@ impl Login {
     async fn token(&self, scope: &Scope) -> Result<String> {
         let outcome = Box::pin(self.requester.send(Call::default())).await?;
         let Outcome::Answer(answer) = outcome else {
-            return Err(Error::new(ErrorKind::Auth, "the login gave no session token: its answer was passed over"));
+            return Err(Error::new(
+                ErrorKind::Auth,
+                "the login gave no session token: its answer was passed over",
+            ));
         };
         let body = self.decoder.decode(&answer)?.first()?;
         let token = place::get(&body, &self.path).filter(|token| !token.is_none()).ok_or_else(|| {

@@ -7,10 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use protocol::Result;
 use tokio::sync::Semaphore;
 
-use crate::source::declarative::config::place;
 use crate::http::{Moment, auth};
 use crate::source::declarative::clock::Clock;
 use crate::source::declarative::config::Mask;
+use crate::source::declarative::config::place;
 use crate::source::declarative::value::Value;
 
 /// Who keeps a configuration that has changed. Called before the token in it is used; an error stops the stream.

@@ -109,7 +109,8 @@ fn marked(schema: &Value, value: &Value, found: &mut Vec<String>, depth: usize) 
             marked(schema, value, found, depth + 1);
         }
     }
-    if let (Some(properties), Some(map)) = (schema.get("properties").and_then(Value::as_map), value.as_map()) {
+    if let (Some(properties), Some(map)) = (schema.get("properties").and_then(Value::as_map), value.as_map())
+    {
         for (name, schema) in properties.iter() {
             if let Some(value) = map.get(name) {
                 marked(schema, value, found, depth + 1);

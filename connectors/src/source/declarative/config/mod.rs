@@ -58,7 +58,10 @@ pub fn prepare(manifest: &Value, config: Value, clock: &Clock) -> Result<Prepare
 #[must_use]
 pub fn connection_specification(manifest: &Value) -> Value {
     let specification = manifest.get("spec").and_then(|spec| spec.get("connection_specification"));
-    specification.filter(|specification| specification.as_map().is_some()).cloned().unwrap_or_else(|| Map::new().into())
+    specification
+        .filter(|specification| specification.as_map().is_some())
+        .cloned()
+        .unwrap_or_else(|| Map::new().into())
 }
 
 /// One validation; what is written in Python is passed over, because it changes no data.
@@ -79,7 +82,11 @@ fn check(validator: &Component<'_>, config: &Value, clock: &Clock) -> Result<()>
         "DpathValidator" => {
             let empty = Map::new().into();
             let context = context(clock, &empty);
-            let path = validator.texts("field_path")?.iter().map(|key| TextTemplate::compile(key)?.eval_text(&context)).collect::<Result<Vec<_>>>()?;
+            let path = validator
+                .texts("field_path")?
+                .iter()
+                .map(|key| TextTemplate::compile(key)?.eval_text(&context))
+                .collect::<Result<Vec<_>>>()?;
             let mut values = Vec::new();
             place::all(config, &path, &mut values);
             values.into_iter().try_for_each(|value| fits(&schema, value, &path.join(".")))
@@ -96,12 +103,16 @@ fn fits(schema: &Value, value: &Value, place: &str) -> Result<()> {
     let parsed;
     let value = match value {
         Value::Text(text) => {
-            parsed = Value::from_json(text.as_bytes())
-                .map_err(|error| Error::config("the configuration has a text that is no JSON").context("field", place).with_source(error))?;
+            parsed = Value::from_json(text.as_bytes()).map_err(|error| {
+                Error::config("the configuration has a text that is no JSON")
+                    .context("field", place)
+                    .with_source(error)
+            })?;
             &parsed
         }
         value => value,
     };
-    validate(schema, value)
-        .map_err(|what| Error::config(format!("the configuration does not fit: {what}")).context("field", place))
+    validate(schema, value).map_err(|what| {
+        Error::config(format!("the configuration does not fit: {what}")).context("field", place)
+    })
 }

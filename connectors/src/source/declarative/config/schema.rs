@@ -44,9 +44,9 @@ enum Step {
 
 /// The fault that tells most: the one nearest to the root, but of alternatives the deepest.
 fn best(faults: Vec<Fault>) -> Option<String> {
-    let mut best = faults.into_iter().reduce(|best, fault| {
-        if compare(&fault, &best) == Ordering::Greater { fault } else { best }
-    })?;
+    let mut best = faults
+        .into_iter()
+        .reduce(|best, fault| if compare(&fault, &best) == Ordering::Greater { fault } else { best })?;
     while !best.context.is_empty() {
         // The sort is stable: of equals the first.
         best.context.sort_by(compare);
@@ -59,7 +59,9 @@ fn best(faults: Vec<Fault>) -> Option<String> {
 }
 
 fn compare(one: &Fault, other: &Fault) -> Ordering {
-    let key = |fault: &Fault| (std::cmp::Reverse(fault.path.len()), fault.path.clone(), !fault.weak, !fault.fits_type);
+    let key = |fault: &Fault| {
+        (std::cmp::Reverse(fault.path.len()), fault.path.clone(), !fault.weak, !fault.fits_type)
+    };
     key(one).cmp(&key(other))
 }
 
@@ -150,7 +152,10 @@ impl<'s> Validator<'s> {
                 }
             }
             "allOf" => {
-                rule.as_list().unwrap_or_default().iter().for_each(|schema| self.check(schema, value, path, faults));
+                rule.as_list()
+                    .unwrap_or_default()
+                    .iter()
+                    .for_each(|schema| self.check(schema, value, path, faults));
             }
             "not" => {
                 if self.is_valid(rule, value) {
@@ -267,7 +272,8 @@ fn plain(keyword: &str, rule: &Value, rules: &Map, value: &Value) -> Option<Stri
         }
         "uniqueItems" if rule.is_true() => {
             let items = value.as_list()?;
-            let twice = items.iter().enumerate().any(|(at, item)| items[..at].iter().any(|one| same(one, item)));
+            let twice =
+                items.iter().enumerate().any(|(at, item)| items[..at].iter().any(|one| same(one, item)));
             says(twice, "has non-unique elements")
         }
         _ => None,

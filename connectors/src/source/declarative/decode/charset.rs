@@ -26,9 +26,8 @@ impl Charset {
         match component.text("encoding")? {
             None => Ok(Self::Utf8),
             Some(name) if name.is_empty() => Ok(Self::Utf8),
-            Some(name) => Self::named(&name).ok_or_else(|| {
-                component.fail(format!("the encoding {name:?} is not known here"))
-            }),
+            Some(name) => Self::named(&name)
+                .ok_or_else(|| component.fail(format!("the encoding {name:?} is not known here"))),
         }
     }
 
@@ -57,7 +56,9 @@ impl Charset {
                 String::from_utf8(bytes.to_vec()).map_err(|_| wrong())
             }
             Self::Latin1 => Ok(bytes.iter().map(|byte| char::from(*byte)).collect()),
-            Self::Windows1252 => bytes.iter().map(|byte| windows(*byte)).collect::<Option<_>>().ok_or_else(wrong),
+            Self::Windows1252 => {
+                bytes.iter().map(|byte| windows(*byte)).collect::<Option<_>>().ok_or_else(wrong)
+            }
             Self::Utf16 => match bytes.get(..2) {
                 Some([0xfe, 0xff]) => wide(&bytes[2..], u16::from_be_bytes),
                 Some([0xff, 0xfe]) => wide(&bytes[2..], u16::from_le_bytes),
@@ -80,8 +81,8 @@ fn wide(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
 
 fn windows(byte: u8) -> Option<char> {
     const HIGH: [char; 32] = [
-        '€', '\0', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\0', 'Ž', '\0', '\0', '‘', '’', '“', '”', '•', '–',
-        '—', '˜', '™', 'š', '›', 'œ', '\0', 'ž', 'Ÿ',
+        '€', '\0', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\0', 'Ž', '\0', '\0', '‘', '’',
+        '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\0', 'ž', 'Ÿ',
     ];
     match byte {
         0x80..0xa0 => Some(HIGH[usize::from(byte - 0x80)]).filter(|letter| *letter != '\0'),

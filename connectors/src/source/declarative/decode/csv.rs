@@ -22,10 +22,10 @@ impl Options {
             "\\t" => '\t',
             "\\\\" => '\\',
             other => match (other.strip_prefix("\\x"), other.strip_prefix("\\u")) {
-                (Some(hex), _) | (_, Some(hex)) => {
-                    u32::from_str_radix(hex, 16).ok().and_then(char::from_u32)
-                }
-                _ => Some(other).filter(|other| other.chars().count() == 1).and_then(|other| other.chars().next()),
+                (Some(hex), _) | (_, Some(hex)) => u32::from_str_radix(hex, 16).ok().and_then(char::from_u32),
+                _ => Some(other)
+                    .filter(|other| other.chars().count() == 1)
+                    .and_then(|other| other.chars().next()),
             }
             .ok_or_else(|| component.fail("`delimiter` must be one character"))?,
         };

@@ -30,7 +30,9 @@ enum Kind {
     Zip(Parser),
     Parsed(Parser),
     /// A table with commas, as `ResponseToFileExtractor` reads it.
-    File { keeps_words: bool },
+    File {
+        keeps_words: bool,
+    },
 }
 
 /// What reads octets, be they a body, a file of an archive or what was compressed.

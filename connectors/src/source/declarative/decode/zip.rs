@@ -69,7 +69,8 @@ impl Entry {
         if bytes.get(at..at.checked_add(4)?)? != b"PK\x01\x02" {
             return None;
         }
-        let lengths = [number::<2>(bytes, at + 28)?, number::<2>(bytes, at + 30)?, number::<2>(bytes, at + 32)?];
+        let lengths =
+            [number::<2>(bytes, at + 28)?, number::<2>(bytes, at + 30)?, number::<2>(bytes, at + 32)?];
         let mut entry = Self {
             method: number::<2>(bytes, at + 10)?,
             packed: number::<4>(bytes, at + 20)?,
@@ -105,7 +106,8 @@ impl Entry {
     }
 
     fn packed(&self, bytes: &Bytes) -> Option<Bytes> {
-        let skipped = number::<2>(bytes, self.header.checked_add(26)?)? + number::<2>(bytes, self.header + 28)?;
+        let skipped =
+            number::<2>(bytes, self.header.checked_add(26)?)? + number::<2>(bytes, self.header + 28)?;
         let start = self.header + 30 + skipped;
         let end = start.checked_add(self.packed)?;
         (end <= bytes.len()).then(|| bytes.slice(start..end))

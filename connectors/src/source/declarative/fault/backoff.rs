@@ -118,7 +118,12 @@ impl Strategy {
         Ok(wait.filter(|wait| wait.is_finite()))
     }
 
-    fn from_response(&self, template: &Template, seen: Option<&Seen<'_>>, scope: &Scope) -> Result<Option<f64>> {
+    fn from_response(
+        &self,
+        template: &Template,
+        seen: Option<&Seen<'_>>,
+        scope: &Scope,
+    ) -> Result<Option<f64>> {
         let empty = Value::Map(crate::source::declarative::value::Map::new());
         let headers = seen.map_or_else(|| empty.clone(), |seen| seen.headers(template.source()));
         let context = scope

@@ -42,7 +42,10 @@ fn policy(component: &Component<'_>, context: &Context<'_>) -> Result<Policy> {
         "MovingWindowCallRatePolicy" => {
             let mut rates = Vec::new();
             for rate in component.children("rates")? {
-                rates.push(Rate { limit: count(&rate, "limit", context)?, interval: period(&rate, "interval")? });
+                rates.push(Rate {
+                    limit: count(&rate, "limit", context)?,
+                    interval: period(&rate, "interval")?,
+                });
             }
             Policy::moving_window(rates)?
         }
@@ -70,7 +73,8 @@ fn matcher(component: &Component<'_>, context: &Context<'_>) -> Result<Matcher> 
     for (name, value) in component.value("params").and_then(Value::as_map).iter().flat_map(|map| map.iter()) {
         matcher = matcher.param(name, &text_of(value));
     }
-    for (name, value) in component.value("headers").and_then(Value::as_map).iter().flat_map(|map| map.iter()) {
+    for (name, value) in component.value("headers").and_then(Value::as_map).iter().flat_map(|map| map.iter())
+    {
         matcher = matcher.header(name, &text_of(value));
     }
     match component.value("weight") {

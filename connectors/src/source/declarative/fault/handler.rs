@@ -51,7 +51,9 @@ impl ErrorHandler {
     pub fn judge(&self, outcome: Result<&Answer, &Error>, tries: &mut Tries) -> Verdict {
         let attempt = tries.begin();
         match outcome {
-            Err(error) if !error.kind().is_retryable() => Verdict::Fail(self.scope.vault().mask().error(error)),
+            Err(error) if !error.kind().is_retryable() => {
+                Verdict::Fail(self.scope.vault().mask().error(error))
+            }
             Err(error) => {
                 let resolution = Resolution::new(Action::Retry, Failure::Transient);
                 self.act(&resolution, None, Some(error), attempt, tries)
@@ -187,7 +189,11 @@ fn said(seen: &Seen<'_>) -> String {
 
 impl Node {
     /// The handler and how many retries it allows.
-    fn build(component: &Component<'_>, scope: &Scope, strategies: &mut Vec<Strategy>) -> Result<(Self, u32)> {
+    fn build(
+        component: &Component<'_>,
+        scope: &Scope,
+        strategies: &mut Vec<Strategy>,
+    ) -> Result<(Self, u32)> {
         if component.value("class_name").is_some() {
             return Err(component.unknown("error handler"));
         }
@@ -259,4 +265,3 @@ fn retries(component: &Component<'_>, scope: &Scope) -> Result<u32> {
     let count = count.ok_or_else(|| component.fail("`max_retries` does not evaluate to an integer"))?;
     Ok(u32::try_from(count.max(0)).unwrap_or(u32::MAX))
 }
-

@@ -1,5 +1,5 @@
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -25,9 +25,7 @@ impl Time {
 
     fn clock(&self) -> Clock {
         let now = Arc::clone(&self.0);
-        Clock::live(move || {
-            DateTime::from_timestamp_micros(now.load(Ordering::Relaxed)).expect("a moment")
-        })
+        Clock::live(move || DateTime::from_timestamp_micros(now.load(Ordering::Relaxed)).expect("a moment"))
     }
 
     fn pass(&self, wait: Duration) {
@@ -43,7 +41,8 @@ fn scope(clock: Clock, config: &Value) -> Scope {
 fn answer(step: &Value) -> Answer {
     let headers = step.get("headers").and_then(Value::as_map).expect("headers");
     Answer {
-        status: u16::try_from(step.get("status").and_then(Value::as_int).expect("a status")).expect("a status"),
+        status: u16::try_from(step.get("status").and_then(Value::as_int).expect("a status"))
+            .expect("a status"),
         url: Url::parse("https://user:pw@api.test/v1/items?key=k").expect("a url"),
         headers: headers
             .iter()
@@ -76,7 +75,8 @@ fn run(definition: &Value, script: &[Value], config: &Value, start: i64) -> End 
     loop {
         let step = &script[usize::try_from(end.sent).expect("small").min(script.len() - 1)];
         end.sent += 1;
-        let answer = if step.get("lost").is_some() { Err(Error::transient("lost")) } else { Ok(answer(step)) };
+        let answer =
+            if step.get("lost").is_some() { Err(Error::transient("lost")) } else { Ok(answer(step)) };
         let (name, message) = match handler.judge(answer.as_ref(), &mut tries) {
             Verdict::Retry { wait, .. }
             | Verdict::RateLimited { wait, .. }
@@ -110,12 +110,14 @@ fn run(definition: &Value, script: &[Value], config: &Value, start: i64) -> End 
 fn acts_as_the_reference() {
     let fixture = Value::from_json(FAULTS.as_bytes()).expect("a fixture");
     let list = |name: &str| fixture.get(name).and_then(Value::as_list).expect("a list");
-    let (handlers, scripts, config) = (list("handlers"), list("scripts"), fixture.get("config").expect("config"));
+    let (handlers, scripts, config) =
+        (list("handlers"), list("scripts"), fixture.get("config").expect("config"));
     let index = |value: &Value| usize::try_from(value.as_int().expect("a number")).expect("a number");
     let mut wrong = Vec::new();
     for case in list("cases") {
         let case = case.as_list().expect("a case");
-        let (handler, script) = (&handlers[index(&case[0])], scripts[index(&case[1])].as_list().expect("steps"));
+        let (handler, script) =
+            (&handlers[index(&case[0])], scripts[index(&case[1])].as_list().expect("steps"));
         let mut wanted = End {
             sent: case[2].get("sent").and_then(Value::as_int).expect("a number"),
             waits: case[2]
@@ -140,7 +142,11 @@ fn acts_as_the_reference() {
             found.message = None;
         }
         if found != wanted {
-            wrong.push(format!("{} {}\n  wanted {wanted:?}\n  found  {found:?}", handler.to_json(), case[1].to_json()));
+            wrong.push(format!(
+                "{} {}\n  wanted {wanted:?}\n  found  {found:?}",
+                handler.to_json(),
+                case[1].to_json()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong[..wrong.len().min(25)].join("\n"));

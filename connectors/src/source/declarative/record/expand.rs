@@ -19,8 +19,10 @@ pub(super) struct Expander {
 impl Expander {
     pub(super) fn build(component: &Component<'_>, scope: &Scope) -> Result<Self> {
         if component.value("truncated_list_retriever").is_some() {
-            return Err(Error::unsupported("a record expander that fetches truncated lists is not there yet")
-                .context("component", component.place().to_owned()));
+            return Err(Error::unsupported(
+                "a record expander that fetches truncated lists is not there yet",
+            )
+            .context("component", component.place().to_owned()));
         }
         let fields = component
             .children("parent_fields")?

@@ -13,8 +13,15 @@ use crate::json::Records;
 
 /// Where the records are.
 pub(super) enum Extractor {
-    Path { path: Vec<Part>, expander: Option<Expander> },
-    Combined { extractors: Vec<Extractor>, takes_first: bool, skips_empty: bool },
+    Path {
+        path: Vec<Part>,
+        expander: Option<Expander>,
+    },
+    Combined {
+        extractors: Vec<Extractor>,
+        takes_first: bool,
+        skips_empty: bool,
+    },
     /// The decoder has done all: `ResponseToFileExtractor`.
     All,
 }
@@ -47,7 +54,10 @@ impl Extractor {
                     return Err(component.fail("`extractors` is empty"));
                 }
                 Ok(Self::Combined {
-                    extractors: extractors.iter().map(|one| Self::build(one, scope)).collect::<Result<_>>()?,
+                    extractors: extractors
+                        .iter()
+                        .map(|one| Self::build(one, scope))
+                        .collect::<Result<_>>()?,
                     takes_first: match component.text("mode")?.as_deref() {
                         None | Some("union") => false,
                         Some("first_match") => true,
@@ -139,7 +149,8 @@ pub(super) fn parts(component: &Component<'_>, field: &str, scope: &Scope) -> Re
         .iter()
         .map(|item| match item {
             Value::Text(text) => {
-                let place = |error: Error| error.context("component", format!("{}.{field}", component.place()));
+                let place =
+                    |error: Error| error.context("component", format!("{}.{field}", component.place()));
                 let value = TextTemplate::compile(text)
                     .and_then(|template| template.eval(&context))
                     .map_err(place)?;

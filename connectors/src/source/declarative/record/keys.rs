@@ -26,7 +26,8 @@ pub(super) fn snake(key: &str) -> String {
     let mut tokens: Vec<String> = Vec::new();
     let mut rest = key.as_str();
     while let Some(first) = rest.chars().next() {
-        let length = |of: &dyn Fn(&char) -> bool| rest.chars().take_while(of).map(char::len_utf8).sum::<usize>();
+        let length =
+            |of: &dyn Fn(&char) -> bool| rest.chars().take_while(of).map(char::len_utf8).sum::<usize>();
         let (end, is_word) = match first {
             'A'..='Z' => {
                 let capitals = length(&|letter| letter.is_ascii_uppercase());

@@ -137,7 +137,9 @@ impl Selector {
         scope: &Scope,
     ) -> Result<Self> {
         let extractor = match extractor {
-            Some(component) => (Extractor::build(component, scope)?, component.flag("preserve_na_values", false)?),
+            Some(component) => {
+                (Extractor::build(component, scope)?, component.flag("preserve_na_values", false)?)
+            }
             None => (Extractor::All, false),
         };
         let decoder = match extractor {

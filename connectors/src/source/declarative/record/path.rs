@@ -176,11 +176,9 @@ fn matches(way: &[Step], path: &[Part], any: Option<(&[Part], &[Part])>) -> bool
 fn children(value: &Value) -> Vec<(Step, &Value)> {
     match value {
         Value::Map(map) => map.iter().map(|(key, value)| (Step::Key(key.into()), value)).collect(),
-        Value::List(items) | Value::Tuple(items) => items
-            .iter()
-            .enumerate()
-            .map(|(index, item)| (Step::Index(index, items.len()), item))
-            .collect(),
+        Value::List(items) | Value::Tuple(items) => {
+            items.iter().enumerate().map(|(index, item)| (Step::Index(index, items.len()), item)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -341,7 +339,10 @@ pub(super) fn delete(record: &mut Value, path: &[Part]) -> Result<bool> {
 }
 
 /// Takes out every value that is no object and no list of which `wanted` says so, wherever it is.
-pub(super) fn delete_leaves(record: &mut Value, mut wanted: impl FnMut(&Value) -> Result<bool>) -> Result<()> {
+pub(super) fn delete_leaves(
+    record: &mut Value,
+    mut wanted: impl FnMut(&Value) -> Result<bool>,
+) -> Result<()> {
     let mut ways = Vec::new();
     let mut failure = None;
     visit(record, &mut Vec::new(), &mut |way, value| {

@@ -42,17 +42,12 @@ impl Transformation {
     pub(super) fn build(component: &Component<'_>, scope: &Scope) -> Result<Self> {
         Ok(match component.kind() {
             "AddFields" => Self::Add {
-                fields: component
-                    .children("fields")?
-                    .iter()
-                    .map(Added::build)
-                    .collect::<Result<_>>()?,
+                fields: component.children("fields")?.iter().map(Added::build).collect::<Result<_>>()?,
                 condition: component.condition("condition")?,
             },
-            "RemoveFields" => Self::Remove {
-                paths: pointers(component)?,
-                condition: component.condition("condition")?,
-            },
+            "RemoveFields" => {
+                Self::Remove { paths: pointers(component)?, condition: component.condition("condition")? }
+            }
             "KeysToLower" => Self::Lower,
             "KeysToSnakeCase" => Self::Snake,
             "KeysReplace" => Self::Replace {
@@ -207,8 +202,10 @@ impl At {
             path::get(record, &self.path)?
         };
         let Some(Value::Map(found)) = found else { return Ok(()) };
-        let found: Map =
-            found.iter().map(|(key, value)| (format!("{}{key}{}", self.prefix, self.suffix), value.clone())).collect();
+        let found: Map = found
+            .iter()
+            .map(|(key, value)| (format!("{}{key}{}", self.prefix, self.suffix), value.clone()))
+            .collect();
         if self.replaces && !found.is_empty() {
             *record = found.into();
             return Ok(());

@@ -67,9 +67,11 @@ impl Dynamic {
             _ => return Err(Error::schema("the record that describes a schema has no list of fields")),
         };
         for definition in &definitions {
-            let key = self.key.get(definition)?.and_then(Value::as_text).ok_or_else(|| {
-                Error::schema("a field of a dynamic schema has no text for its key")
-            })?;
+            let key = self
+                .key
+                .get(definition)?
+                .and_then(Value::as_text)
+                .ok_or_else(|| Error::schema("a field of a dynamic schema has no text for its key"))?;
             properties.insert(key, self.type_of(definition)?);
         }
         if let Some(filter) = &self.filter {

@@ -52,7 +52,8 @@ fn with_name(parameters: Value, name: &str) -> Value {
 /// A path of a manifest begins with the package that the connector was, which is the manifest's own folder here.
 fn places(path: &str) -> Vec<PathBuf> {
     let path = Path::new(path);
-    let whole: PathBuf = path.components().filter(|part| !matches!(part, Part::RootDir | Part::CurDir)).collect();
+    let whole: PathBuf =
+        path.components().filter(|part| !matches!(part, Part::RootDir | Part::CurDir)).collect();
     let inner: PathBuf = whole.components().skip(1).collect();
     let mut places = vec![whole];
     if inner.components().next().is_some() {
@@ -119,23 +120,29 @@ fn expand(value: &Value, root: &Value, shared: &Path, depth: usize) -> Result<Va
                     .split('/')
                     .filter(|key| !key.is_empty())
                     .try_fold(root, |value, key| value.get(key))
-                    .ok_or_else(|| Error::config(format!("a schema refers to {reference:?}, which is not there")))?;
+                    .ok_or_else(|| {
+                        Error::config(format!("a schema refers to {reference:?}, which is not there"))
+                    })?;
                 let mut expanded = without_definitions(expand(found, root, shared, depth + 1)?);
                 if let Value::Map(expanded) = &mut expanded {
-                    for (key, value) in map.iter().filter(|(key, _)| *key != "$ref" && !expanded_has(found, key)) {
+                    for (key, value) in
+                        map.iter().filter(|(key, _)| *key != "$ref" && !expanded_has(found, key))
+                    {
                         expanded.insert(key, expand(value, root, shared, depth + 1)?);
                     }
                 }
                 return Ok(expanded);
             }
-            let entries = map
-                .iter()
-                .map(|(key, value)| Ok((key, expand(value, root, shared, depth + usize::from(key == "$ref"))?)));
+            let entries = map.iter().map(|(key, value)| {
+                Ok((key, expand(value, root, shared, depth + usize::from(key == "$ref"))?))
+            });
             Ok(Value::Map(entries.collect::<Result<Vec<(&str, Value)>>>()?.into_iter().collect::<Map>()))
         }
-        Value::List(items) => {
-            items.iter().map(|item| expand(item, root, shared, depth)).collect::<Result<Vec<_>>>().map(Value::List)
-        }
+        Value::List(items) => items
+            .iter()
+            .map(|item| expand(item, root, shared, depth))
+            .collect::<Result<Vec<_>>>()
+            .map(Value::List),
         other => Ok(other.clone()),
     }
 }

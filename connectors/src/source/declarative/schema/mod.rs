@@ -49,16 +49,12 @@ fn one<'d>(
     dynamic: &mut dyn Iterator<Item = &'d Value>,
 ) -> Result<Value> {
     match loader.kind() {
-        "InlineSchemaLoader" => {
-            Ok(loader.value("schema").cloned().unwrap_or_else(|| Map::new().into()))
-        }
+        "InlineSchemaLoader" => Ok(loader.value("schema").cloned().unwrap_or_else(|| Map::new().into())),
         "JsonFileSchemaLoader" => file::load(loader, name, scope),
         "DynamicSchemaLoader" => {
             dynamic.next().cloned().ok_or_else(|| loader.fail("its schema was not asked for"))
         }
-        "CompositeSchemaLoader" => {
-            together(&loader.children("schema_loaders")?, name, scope, dynamic)
-        }
+        "CompositeSchemaLoader" => together(&loader.children("schema_loaders")?, name, scope, dynamic),
         _ => Err(loader.unknown("schema loader")),
     }
 }

@@ -287,8 +287,7 @@ impl TextTemplate {
         if self.plain.load(Ordering::Relaxed) == PLAIN {
             return Ok(Value::Text(self.template.source().to_owned()));
         }
-        let value =
-            self.template.attempt(context, types).map_err(|fault| self.template.error(&fault))?;
+        let value = self.template.attempt(context, types).map_err(|fault| self.template.error(&fault))?;
         let value = value.unwrap_or_else(|| Value::Text(String::new()));
         if self.plain.load(Ordering::Relaxed) == UNKNOWN {
             let is_plain = value.as_text() == Some(self.template.source());

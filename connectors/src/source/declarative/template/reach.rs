@@ -102,7 +102,11 @@ impl Search<'_> {
     }
 
     fn definition(&mut self, definition: &Macro) {
-        definition.parameters.iter().filter_map(|(_, default)| default.as_ref()).for_each(|expr| self.expr(expr));
+        definition
+            .parameters
+            .iter()
+            .filter_map(|(_, default)| default.as_ref())
+            .for_each(|expr| self.expr(expr));
         self.nodes(&definition.body);
     }
 
@@ -116,7 +120,11 @@ impl Search<'_> {
         match expr {
             Expr::Const(_) => {}
             Expr::Name(name) => self.is_whole |= **name == *self.variable,
-            Expr::List(items) | Expr::Tuple(items) | Expr::And(items) | Expr::Or(items) | Expr::Concat(items) => {
+            Expr::List(items)
+            | Expr::Tuple(items)
+            | Expr::And(items)
+            | Expr::Or(items)
+            | Expr::Concat(items) => {
                 items.iter().for_each(|item| self.expr(item));
             }
             Expr::Dict(entries) => entries.iter().for_each(|(key, value)| {
@@ -197,9 +205,16 @@ mod tests {
         assert_eq!(keys("{% if record.a %}{{ x[record['b']] }}{% endif %}"), of(&["a", "b"]));
         assert_eq!(keys("{{ record.a is defined and not record.b }}"), of(&["a", "b"]));
         for whole in [
-            "{{ record }}", "{{ record[config.key] }}", "{{ record.items() }}", "{{ record | length }}",
-            "{% set r = record %}{{ r.a }}", "{% for k in record %}{{ k }}{% endfor %}", "{{ f(record) }}",
-            "{{ [record] }}", "{{ record is defined }}", "{{ record.get(x) }}",
+            "{{ record }}",
+            "{{ record[config.key] }}",
+            "{{ record.items() }}",
+            "{{ record | length }}",
+            "{% set r = record %}{{ r.a }}",
+            "{% for k in record %}{{ k }}{% endfor %}",
+            "{{ f(record) }}",
+            "{{ [record] }}",
+            "{{ record is defined }}",
+            "{{ record.get(x) }}",
         ] {
             assert_eq!(keys(whole), None, "{whole}");
         }
