@@ -361,9 +361,9 @@ fn part(name: &str) -> Result<Part, serde_json::Error> {
 pub(crate) enum State {
     /// Show where each stream stands and what its target holds
     Show(StateOf),
-    /// Print the states as JSON, for `import`
-    Export(StateOf),
-    /// Set the states that `export` printed
+    /// Print the states as JSON, for `import` or for Airbyte
+    Export(Export),
+    /// Set the states that `export` printed, or those of an Airbyte connection
     ///
     /// What was synced since the export is read again by the next sync.
     Import(Import),
@@ -390,10 +390,26 @@ pub(crate) struct StateOf {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) which: StateOf,
+    /// The form of the states: tidegate's own, or a list of Airbyte's state messages
+    #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = StateForm::Tidegate)]
+    pub(crate) form: StateForm,
+}
+
+/// A form of states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StateForm {
+    Tidegate,
+    Airbyte,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Import {
     /// The connection; may be left out where there is only one
     pub(crate) connection: Option<String>,
-    /// What `state export` printed, or `-` for stdin
+    /// What `state export` printed, or states of Airbyte's in any of its forms; `-` for stdin, and `airbyte`
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) from: PathBuf,
     #[command(flatten)]

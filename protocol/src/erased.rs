@@ -62,6 +62,11 @@ pub trait DynSource: Send + Sync {
     fn covered(&self, state: &Versioned) -> Option<Covered>;
     /// [`Source::is_settled`]; a state that can't be read is settled.
     fn is_settled(&self, state: &Versioned) -> bool;
+    /// [`Source::import_airbyte`].
+    fn import_airbyte(&self, stream: &ConfiguredStream, state: &Value)
+    -> Result<(Versioned, Option<String>)>;
+    /// [`Source::export_airbyte`].
+    fn export_airbyte(&self, stream: &str, state: &Versioned) -> Result<Option<Value>>;
     /// [`Source::close`].
     fn close(&self) -> BoxFuture<'_, ()>;
 }
@@ -204,6 +209,19 @@ impl<S: Source> DynSource for S {
 
     fn is_settled(&self, state: &Versioned) -> bool {
         decode_state::<S>(state).map_or(true, |state| S::is_settled(&state))
+    }
+
+    fn import_airbyte(
+        &self,
+        stream: &ConfiguredStream,
+        state: &Value,
+    ) -> Result<(Versioned, Option<String>)> {
+        let (state, advice) = S::import_airbyte(stream, state)?;
+        Ok((encode_state::<S>(&state)?, advice))
+    }
+
+    fn export_airbyte(&self, stream: &str, state: &Versioned) -> Result<Option<Value>> {
+        S::export_airbyte(stream, &decode_state::<S>(state)?)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -139,6 +139,25 @@ pub trait Source: Sized + Send + Sync + 'static {
         )))
     }
 
+    /// A state for `stream` that goes on where Airbyte's connector stood, and what the person should know about it.
+    /// `state` is Airbyte's `AirbyteStreamState`: `stream_descriptor` and `stream_state`. The default knows none.
+    fn import_airbyte(
+        stream: &ConfiguredStream,
+        state: &serde_json::Value,
+    ) -> Result<(Self::State, Option<String>)> {
+        let _ = state;
+        Err(Error::unsupported(format!("source {:?} can't go on from a state of Airbyte's", Self::NAME))
+            .context("stream", stream.name.clone()))
+    }
+
+    /// The `AirbyteStreamState` from which Airbyte's connector goes on where `stream` stands; `None` where it has
+    /// nothing to go on from.
+    fn export_airbyte(stream: &str, state: &Self::State) -> Result<Option<serde_json::Value>> {
+        let _ = state;
+        Err(Error::unsupported(format!("a state of source {:?} has no form that Airbyte knows", Self::NAME))
+            .context("stream", stream.to_owned()))
+    }
+
     /// Called once when the sync is over, in whatever way: closes sessions that `plan` left open.
     fn close(&self) -> impl Future<Output = ()> + Send {
         async {}

@@ -100,14 +100,17 @@ impl StateDocument {
         Self { version: VERSION, connection: connection.to_owned(), states }
     }
 
-    /// The states that are in `path`.
-    pub(super) fn read(path: &Path) -> Result<Self, Error> {
-        one(path, "exported state")
+    /// The states in `text`, which came from `path`.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        only(all_in(text, path, "exported state")?, path, "exported state")
     }
 }
 
 fn one<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Error> {
-    let mut found = all(path, what)?;
+    only(all(path, what)?, path, what)
+}
+
+fn only<T>(mut found: Vec<T>, path: &Path, what: &str) -> Result<T, Error> {
     match (found.pop(), found.len()) {
         (Some(document), 0) => Ok(document),
         _ => Err(Error::config(format!("{} holds more than one {what}", shown(path)))),
@@ -115,10 +118,17 @@ fn one<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Error> {
 }
 
 fn all<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Vec<T>, Error> {
-    let text = text(path)
-        .map_err(|error| Error::config(format!("{} can't be read", shown(path))).with_source(error))?;
+    all_in(&read_text(path)?, path, what)
+}
+
+/// What the file at `path` holds, or stdin.
+pub(super) fn read_text(path: &Path) -> Result<String, Error> {
+    text(path).map_err(|error| Error::config(format!("{} can't be read", shown(path))).with_source(error))
+}
+
+fn all_in<T: DeserializeOwned>(text: &str, path: &Path, what: &str) -> Result<Vec<T>, Error> {
     let mut documents = Vec::new();
-    for value in serde_json::Deserializer::from_str(&text).into_iter::<Value>() {
+    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
         let value = value
             .map_err(|error| Error::config(format!("{} is not JSON", shown(path))).with_source(error))?;
         refuse_other_version(&value, path, what)?;

@@ -3,7 +3,10 @@
 //! A change is a commit without files, numbered like any other: a sync that runs meanwhile makes it
 //! fail, or is made to fail by it, and neither is lost half.
 
+mod airbyte;
+
 use std::fmt::Write as _;
+use std::path::Path;
 
 use chrono::Utc;
 use protocol::{
@@ -12,9 +15,9 @@ use protocol::{
 use serde_json::{Value, json};
 
 use super::Context;
-use super::document::{StateDocument, StateEntry};
+use super::document::{self, StateDocument, StateEntry};
 use super::session::Session;
-use crate::args::{Import, Reset, StateOf};
+use crate::args::{Export, Import, Reset, StateForm, StateOf};
 use crate::failure::Failure;
 use crate::human::{self, Columns};
 use crate::output::{Answer, STRONG, styled};
@@ -68,7 +71,8 @@ pub(super) async fn show(which: &StateOf, context: &Context) -> Result<Answer, F
     Ok(Answer::new(table.text(), &document))
 }
 
-pub(super) async fn export(which: &StateOf, context: &Context) -> Result<Answer, Failure> {
+pub(super) async fn export(arguments: &Export, context: &Context) -> Result<Answer, Failure> {
+    let which = &arguments.which;
     let config = context.config()?;
     let session = Session::open(&config, which.connection.as_deref()).await?;
     let standings = standings(&session, &which.streams.patterns).await?;
@@ -79,15 +83,38 @@ pub(super) async fn export(which: &StateOf, context: &Context) -> Result<Answer,
         sequence: standing.head.sequence,
         state: standing.head.state,
     };
-    Ok(Answer::json(&StateDocument::new(&session.name, standings.into_iter().map(entry).collect())))
+    let entries: Vec<StateEntry> = standings.into_iter().map(entry).collect();
+    match arguments.form {
+        StateForm::Tidegate => Ok(Answer::json(&StateDocument::new(&session.name, entries))),
+        StateForm::Airbyte => Ok(Answer::json(&airbyte::export(session.source.as_ref(), &entries)?)),
+    }
+}
+
+/// The states in the file at `path`, of whichever form: tidegate's own or Airbyte's.
+async fn given(
+    path: &Path,
+    session: &Session,
+    patterns: &[String],
+) -> Result<(Vec<StateEntry>, Vec<String>), Failure> {
+    // `--from airbyte` takes what stdin holds.
+    let is_named = path == Path::new("airbyte") && !path.exists();
+    let path = if is_named { Path::new("-") } else { path };
+    let text = document::read_text(path)?;
+    match airbyte::parse(&text) {
+        Some(found) => {
+            let streams = session.sync(patterns).streams().await?;
+            Ok(airbyte::adopt(session.source.as_ref(), &streams, &found)?)
+        }
+        None => Ok((StateDocument::parse(&text, path)?.states, Vec::new())),
+    }
 }
 
 pub(super) async fn import(arguments: &Import, context: &Context) -> Result<Answer, Failure> {
-    let document = StateDocument::read(&arguments.from)?;
     let config = context.config()?;
     let session = Session::open(&config, arguments.connection.as_deref()).await?;
     let filter = StreamFilter { patterns: arguments.streams.patterns.clone() };
-    let mut entries = document.states;
+    let (mut entries, notes) = given(&arguments.from, &session, &filter.patterns).await?;
+    notes.iter().for_each(|note| context.output.warn(&session.name, note));
     entries.retain(|entry| filter.matches(&entry.stream));
     if entries.is_empty() {
         return Err(Failure::usage("the exported state has no such stream"));

@@ -1,5 +1,6 @@
 //! Tests of the built binary against real parts: one file or folder for each matter.
 
+mod airbyte;
 mod bench;
 mod cli;
 mod faults;

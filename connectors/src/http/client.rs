@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocol::{Error, Result};
+use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 
@@ -137,6 +138,8 @@ impl Client {
             Body::Form(_) => Some("application/x-www-form-urlencoded"),
             Body::Empty | Body::Raw(_) => None,
         };
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        let empty = (matches!(request.body, Body::Empty) && !is_read).then_some("0");
         let cookie = self.cookies.lock().unwrap_or_else(PoisonError::into_inner).header(&request.url);
         for (name, value) in [
             ("content-type", kind),
@@ -144,6 +147,7 @@ impl Client {
             ("accept-encoding", Some(coding::ACCEPTED)),
             ("user-agent", Some(self.options.user_agent.as_str())),
             ("cookie", cookie.as_deref()),
+            ("content-length", empty),
         ] {
             if let Some(value) = value.filter(|_| !headers.contains_key(name)) {
                 headers.insert(HeaderName::from_static(name), header_value(name, value)?);

@@ -1,4 +1,4 @@
-//! Cookies that a server sets and gets back: for as long as the process runs, and only on its own host.
+//! Cookies that a server sets and gets back: for as long as the process runs, and only on its own host and port.
 
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ struct Cookie {
     name: String,
     value: String,
     host: String,
+    port: Option<u16>,
     /// Also for hosts below.
     is_wide: bool,
     path: String,
@@ -69,6 +70,7 @@ impl Cookie {
             name: name.trim().to_owned(),
             value: value.trim().to_owned(),
             host,
+            port: url.port(),
             is_wide: false,
             path: if folder.is_empty() { "/".to_owned() } else { folder.to_owned() },
             is_secure: false,
@@ -114,7 +116,7 @@ impl Cookie {
         let is_path = path
             .strip_prefix(self.path.as_str())
             .is_some_and(|rest| rest.is_empty() || self.path.ends_with('/') || rest.starts_with('/'));
-        is_host && is_path && (!self.is_secure || url.scheme() == "https")
+        is_host && is_path && url.port() == self.port && (!self.is_secure || url.scheme() == "https")
     }
 }
 
@@ -159,6 +161,7 @@ mod tests {
         assert_eq!(sent(&set, "https://www.shop.test/"), "wide=1");
         assert_eq!(sent(&set, "https://evilshop.test/"), "");
         assert_eq!(sent(&set, "https://test/"), "");
+        assert_eq!(sent(&set, "https://api.shop.test:8443/"), "");
     }
 
     #[test]

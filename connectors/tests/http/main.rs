@@ -1,12 +1,18 @@
 //! The kit for HTTP sources against servers that do what servers do, and what they should not.
 
 mod body;
+mod example;
 mod exchange;
+mod listing;
 mod redirect;
 mod request;
 mod server;
 mod token;
 mod transport;
+
+/// As it stands in the folder of examples.
+#[path = "../../examples/shop.rs"]
+mod shop;
 
 use connectors::http::{Client, Options};
 use protocol::{ByteSize, Error, Period};

@@ -10,33 +10,33 @@ use url::Url;
 
 /// A request as it came.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
-    pub method: String,
+pub(crate) struct Asked {
+    pub(crate) method: String,
     /// Path and query.
-    pub target: String,
+    pub(crate) target: String,
     /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Asked {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The value of a parameter of the query.
-    pub fn param(&self, name: &str) -> Option<String> {
+    pub(crate) fn param(&self, name: &str) -> Option<String> {
         let url = Url::parse("http://x").unwrap().join(&self.target).unwrap();
         url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     }
 }
 
 /// What is sent back.
-pub enum Reply {
+pub(crate) enum Reply {
     /// These bytes, then the connection is closed.
     Raw(Vec<u8>),
     /// These bytes, and the connection stays.
@@ -50,7 +50,7 @@ pub enum Reply {
 }
 
 /// A well-formed answer: status, headers as lines without their ends, body.
-pub fn reply(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Reply {
+pub(crate) fn reply(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
     let mut bytes = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len()).into_bytes();
     for header in headers {
@@ -62,8 +62,8 @@ pub fn reply(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Reply {
     Reply::Kept(bytes)
 }
 
-pub struct Server {
-    pub url: Url,
+pub(crate) struct Server {
+    pub(crate) url: Url,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
     serving: tokio::task::JoinHandle<()>,
@@ -77,7 +77,7 @@ impl Drop for Server {
 
 impl Server {
     /// Answers each request by `script`, which gets its number, from 0.
-    pub async fn start(script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -95,21 +95,21 @@ impl Server {
     }
 
     /// The same bytes to everybody.
-    pub async fn saying(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn saying(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
         Self::start(move |_, _| reply()).await
     }
 
-    pub fn at(&self, path: &str) -> Url {
+    pub(crate) fn at(&self, path: &str) -> Url {
         self.url.join(path).unwrap()
     }
 
     /// Connections so far.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
     /// All requests so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -143,6 +143,18 @@ impl DynSource for Portion {
         self.inner.is_settled(state)
     }
 
+    fn import_airbyte(
+        &self,
+        stream: &ConfiguredStream,
+        state: &Value,
+    ) -> Result<(Versioned, Option<String>)> {
+        self.inner.import_airbyte(stream, state)
+    }
+
+    fn export_airbyte(&self, stream: &str, state: &Versioned) -> Result<Option<Value>> {
+        self.inner.export_airbyte(stream, state)
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         self.inner.close()
     }

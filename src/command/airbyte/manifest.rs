@@ -123,6 +123,9 @@ impl Opened {
         let clock = context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
         let options = http::Options::default();
         let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options)?;
+        // It learns what comes while reading: tokens of sessions, refreshed ones.
+        engine.mask().learn(&specification, &config);
+        messages.mask(engine.mask().clone());
         if let Some(catalog) = catalog {
             engine.configure(catalog);
         }
@@ -135,7 +138,7 @@ impl Opened {
             }
             None => config,
         };
-        messages.mask(Mask::new(&specification, &config));
+        engine.mask().learn(&specification, &config);
         Ok(Self { engine: Arc::new(engine), specification, config, envelope: given.envelope })
     }
 
@@ -285,18 +288,19 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
         let (engine, is_verbose, messages) =
             (Arc::clone(&opened.engine), opened.envelope.is_verbose, messages.clone());
         let (name, state) = (name.to_owned(), states.of_stream(name).cloned());
-        let read = async move {
-            let result = stream(&engine, &name, state.as_ref(), is_verbose, &messages).await;
-            (name, result)
-        };
-        async { tokio::spawn(read).await }
+        let stated = name.clone();
+        let read = async move { stream(&engine, &name, state.as_ref(), is_verbose, &messages).await };
+        async move {
+            // A bug in one stream is not the end of the others.
+            let broken = |error| Error::internal("the stream's task broke off").with_source(error);
+            (stated, tokio::spawn(read).await.map_err(broken).and_then(|result| result))
+        }
     });
     let mut reads = futures::stream::iter(reads).buffer_unordered(STREAMS_AT_ONCE);
     let mut failed = Vec::new();
-    while let Some(done) = reads.next().await {
-        match done.map_err(|error| Error::internal("a stream's task broke off").with_source(error))? {
-            (_, Ok(())) => {}
-            (name, Err(error)) => failed.push((name, error)),
+    while let Some((name, result)) = reads.next().await {
+        if let Err(error) = result {
+            failed.push((name, error));
         }
         // Nobody reads any more.
         messages.flush()?;

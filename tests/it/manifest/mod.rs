@@ -3,6 +3,7 @@
 
 mod case;
 mod difference;
+mod services;
 
 use std::collections::BTreeSet;
 use std::fs;

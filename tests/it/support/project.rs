@@ -32,6 +32,13 @@ impl Project {
         Self { place: Place::new().set("DATABASE_URL", url), configuration, bucket: None }
     }
 
+    /// Reads another kind of source.
+    pub(crate) fn of_source(source: Value) -> Self {
+        let mut project = Self::of_url("postgres://unused");
+        project.configuration["sources"]["db"] = source;
+        project
+    }
+
     /// Writes to `lake/` in the bucket instead of a local folder.
     pub(crate) fn in_bucket(mut self, bucket: &Bucket) -> Self {
         self.place = self.place.set("LAKE_KEY", &bucket.access_key).set("LAKE_SECRET", &bucket.secret_key);

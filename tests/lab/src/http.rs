@@ -11,11 +11,22 @@ pub(crate) fn request(method: &str, port: u16, path: &str) -> Option<(u16, Strin
 
 /// The same, for a request with a body.
 pub(crate) fn request_with(method: &str, port: u16, path: &str, body: &str) -> Option<(u16, String)> {
+    request_as(method, port, path, "", body)
+}
+
+/// The same, with more lines of the head, each with its end.
+pub(crate) fn request_as(
+    method: &str,
+    port: u16,
+    path: &str,
+    lines: &str,
+    body: &str,
+) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
     let length = body.len();
     let head = format!(
-        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n{lines}Content-Length: {length}\r\n\r\n"
     );
     stream.write_all((head + body).as_bytes()).ok()?;
     let mut answer = Vec::new();

@@ -20,6 +20,7 @@ mod python;
 mod root;
 pub mod s3;
 pub mod sample;
+pub mod service;
 pub mod snowflake;
 
 pub use postgres::{Binaries, Cluster, Database, Options, Role};

@@ -157,8 +157,24 @@ impl Source for Airbyte {
             .map_err(|error| error.context("stream", stream.name.clone()))
     }
 
+    fn import_airbyte(_: &ConfiguredStream, state: &Value) -> Result<(State, Option<String>)> {
+        let mut messages = Messages::default();
+        messages.add(json!({ "type": "STREAM", "stream": state }));
+        Ok((State { messages }, None))
+    }
+
+    fn export_airbyte(stream: &str, state: &State) -> Result<Option<Value>> {
+        if state.messages.is_empty() {
+            return Ok(None);
+        }
+        state.messages.stream().cloned().map(Some).ok_or_else(|| {
+            Error::unsupported("the connector's state is not one of a single stream")
+                .context("stream", stream.to_owned())
+        })
+    }
+
     fn position(state: &State) -> Option<String> {
-        shape::position(state.messages.state()?)
+        shape::position(state.messages.stream()?.get("stream_state")?)
     }
 }
 

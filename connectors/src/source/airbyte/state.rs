@@ -35,22 +35,12 @@ impl Messages {
         self.0.is_empty()
     }
 
-    /// The state of one stream in Airbyte's form.
-    pub(super) fn state(&self) -> Option<&Value> {
+    /// The state of the only stream, with its name.
+    pub(super) fn stream(&self) -> Option<&Value> {
         match &self.0[..] {
-            [only] => only.pointer("/stream/stream_state"),
+            [only] => only.get("stream"),
             _ => None,
         }
-    }
-
-    /// Of one stream's state.
-    pub(super) fn of(name: &str, namespace: Option<&str>, state: &Value) -> Self {
-        let mut descriptor = serde_json::json!({ "name": name });
-        if let Some(namespace) = namespace {
-            descriptor["namespace"] = namespace.into();
-        }
-        let stream = serde_json::json!({ "stream_descriptor": descriptor, "stream_state": state });
-        Self(vec![serde_json::json!({ "type": "STREAM", "stream": stream })])
     }
 }
 

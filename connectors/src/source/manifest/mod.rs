@@ -76,6 +76,7 @@ impl Source for Manifest {
             Engine::open(manifest, settings.value().clone(), clock, folder, &http::Options::default())?;
         let given = engine.migrated_config().unwrap_or(settings.value());
         validate(&specification, given).map_err(|what| {
+            let what = engine.mask().apply(&what);
             Error::config(format!("the source's `config` is not what the manifest asks for: {what}"))
                 .context("manifest", shown)
         })?;
@@ -92,13 +93,14 @@ impl Source for Manifest {
     }
 
     async fn check(&self) -> Result<Vec<String>> {
-        self.engine.check().await?;
+        self.engine.check().await.map_err(|error| self.engine.mask().error(&error))?;
         Ok(Vec::new())
     }
 
     async fn discover(&self, filter: &StreamFilter) -> Result<Catalog> {
         let mut streams = Vec::new();
-        for found in self.engine.streams().await? {
+        let found = self.engine.streams().await.map_err(|error| self.engine.mask().error(&error))?;
+        for found in found {
             match found {
                 Ok(info) if filter.matches(&info.name) => streams.push(shape::stream(
                     &info.name,
@@ -110,7 +112,7 @@ impl Source for Manifest {
                 Ok(_) => {}
                 // One that is asked for by its name fails the command; others only are not there.
                 Err((name, error)) if filter.patterns.contains(&name) => {
-                    return Err(error.context("stream", name));
+                    return Err(self.engine.mask().error(&error).context("stream", name));
                 }
                 Err((name, error)) => {
                     if filter.matches(&name) {
@@ -163,10 +165,26 @@ impl Source for Manifest {
         let state =
             partition.state.map(|state| Value::from_json(state.to_string().as_bytes())).transpose()?;
         let is_incremental = stream.sync_mode == SyncMode::Incremental;
-        let mut rows = Rows::new(stream, out, is_incremental)?;
+        let mut rows = Rows::new(stream, out, self.engine.mask(), is_incremental)?;
         let read = self.engine.read(&stream.name, state.as_ref(), &mut rows).await;
-        read.map_err(|error| error.context("stream", stream.name.clone()))?;
+        read.map_err(|error| self.engine.mask().error(&error).context("stream", stream.name.clone()))?;
         rows.finish().await
+    }
+
+    fn import_airbyte(
+        stream: &ConfiguredStream,
+        state: &serde_json::Value,
+    ) -> Result<(State, Option<String>)> {
+        let advice = (stream.sync_mode == SyncMode::FullRefresh).then(|| {
+            "the stream is a full refresh, which begins at the beginning whatever its state".to_owned()
+        });
+        Ok((State { airbyte: state.get("stream_state").filter(|state| !state.is_null()).cloned() }, advice))
+    }
+
+    fn export_airbyte(stream: &str, state: &State) -> Result<Option<serde_json::Value>> {
+        Ok(state.airbyte.as_ref().map(
+            |state| serde_json::json!({ "stream_descriptor": { "name": stream }, "stream_state": state }),
+        ))
     }
 
     fn position(state: &State) -> Option<String> {

@@ -6,6 +6,7 @@ use protocol::{ConfiguredStream, Emitter, Error, Result};
 
 use super::{Manifest, Partition};
 use crate::source::airbyte::filler::Filler;
+use crate::source::declarative::config::Mask;
 use crate::source::declarative::record::Records;
 use crate::source::declarative::stream::{Level, Progress, Sink};
 
@@ -15,6 +16,7 @@ pub(super) struct Rows<'a, 'e> {
     /// Whether states are of use: a full refresh begins at the beginning.
     is_incremental: bool,
     stream: String,
+    mask: &'a Mask,
     state: Option<serde_json::Value>,
 }
 
@@ -22,11 +24,12 @@ impl<'a, 'e> Rows<'a, 'e> {
     pub(super) fn new(
         stream: &ConfiguredStream,
         out: &'a mut Emitter<'e, Manifest>,
+        mask: &'a Mask,
         is_incremental: bool,
     ) -> Result<Self> {
         let filler = Filler::new(stream, out)?;
         let stream = stream.name.clone();
-        Ok(Self { filler, is_incremental, stream, state: None })
+        Ok(Self { filler, is_incremental, stream, mask, state: None })
     }
 
     /// Hands on what is left; says where the stream stands.
@@ -59,6 +62,7 @@ impl Sink for Rows<'_, '_> {
     }
 
     fn log(&mut self, level: Level, message: &str) {
+        let message = self.mask.apply(message);
         match level {
             Level::Debug => tracing::debug!(stream = self.stream, "{message}"),
             Level::Info => tracing::info!(stream = self.stream, "{message}"),

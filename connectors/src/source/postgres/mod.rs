@@ -37,7 +37,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol::{
-    Catalog, ConfiguredStream, Covered, Drained, Emitter, Plan, PlanRequest, Result, Source, StreamFilter,
+    Catalog, ConfiguredStream, Covered, Drained, Emitter, Error, Plan, PlanRequest, Result, Source,
+    StreamFilter,
 };
 
 pub use config::{ChannelBinding, Config, Hosts, ReadFrom, SslMode, SslNegotiation};
@@ -155,6 +156,27 @@ impl Source for Postgres {
 
     fn position(state: &State) -> Option<String> {
         state.position()
+    }
+
+    fn import_airbyte(
+        stream: &ConfiguredStream,
+        state: &serde_json::Value,
+    ) -> Result<(State, Option<String>)> {
+        let of = |place: &str| state.pointer(place).and_then(serde_json::Value::as_str);
+        let error = Error::unsupported("Airbyte's cursor does not say which transactions it has seen")
+            .context("stream", stream.name.clone());
+        Err(match (of("/stream_state/cursor_field/0"), of("/stream_state/cursor")) {
+            (Some(column), Some(value)) => error.hint(format!(
+                "let the first sync read the whole table; or, to read from {value} on only, give the stream the \
+                 filter {:?} and a target of its own",
+                format!("{} >= {}", quote_identifier(column), answer::quote_literal(value))
+            )),
+            _ => error.hint("let the first sync read the whole table"),
+        })
+    }
+
+    fn export_airbyte(stream: &str, state: &State) -> Result<Option<serde_json::Value>> {
+        Ok(state.airbyte(stream))
     }
 
     fn covered(state: &State) -> Option<Covered> {

@@ -114,6 +114,24 @@ impl State {
         if cursor.kind.is_time() { cursor.settled.map(shown_instant) } else { cursor.greatest.clone() }
     }
 
+    /// The state from which Airbyte's own connector goes on by the cursor; none without one. What was seen beyond is
+    /// lost to it: it reads some rows again.
+    pub(super) fn airbyte(&self, stream: &str) -> Option<serde_json::Value> {
+        let cursor = self.cursor.as_ref()?;
+        let (schema, table) = stream.split_once('.').unwrap_or(("public", stream));
+        Some(serde_json::json!({
+            "stream_descriptor": { "name": table, "namespace": schema },
+            "stream_state": {
+                "version": 2,
+                "state_type": "cursor_based",
+                "stream_name": table,
+                "stream_namespace": schema,
+                "cursor_field": [cursor.column],
+                "cursor": self.position()?,
+            },
+        }))
+    }
+
     /// Up to which values of the cursor everything was read. Only the server can compare text and
     /// numbers of any length.
     pub(super) fn covered(&self) -> Option<Covered> {

@@ -81,6 +81,7 @@ impl Engine {
             client = client.with_budget(Arc::new(budget));
         }
         let scope = Scope::new(prepared.config, clock, client, folder);
+        scope.vault().mask().learn(&config::connection_specification(&manifest), scope.config());
         Self::of(Arc::new(manifest), scope, prepared.migrated)
     }
 
@@ -123,6 +124,12 @@ impl Engine {
     #[must_use]
     pub fn migrated_config(&self) -> Option<&Value> {
         self.migrated.as_ref()
+    }
+
+    /// Knows the secrets of the configuration and those that come while reading: for whoever shows texts of this source.
+    #[must_use]
+    pub fn mask(&self) -> &config::Mask {
+        self.family.scope().vault().mask()
     }
 
     /// The configuration as components see it.

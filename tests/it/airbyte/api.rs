@@ -1,0 +1,131 @@
+//! A small API: `/items` gives records with rising times, `/broken` refuses.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// The API, for as long as the test runs.
+pub(super) struct Api {
+    pub(super) port: u16,
+    items: Arc<AtomicUsize>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Api {
+    /// With so many items: numbers from 1 on, each a day of 2024 later than the one before.
+    pub(super) fn with(items: usize) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (items, asked) = (Arc::new(AtomicUsize::new(items)), Arc::<Mutex<Vec<String>>>::default());
+        let (known, seen) = (Arc::clone(&items), Arc::clone(&asked));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (known, seen) = (Arc::clone(&known), Arc::clone(&seen));
+                std::thread::spawn(move || answer(stream, &known, &seen));
+            }
+        });
+        Self { port, items, asked }
+    }
+
+    pub(super) fn set_items(&self, items: usize) {
+        self.items.store(items, Ordering::SeqCst);
+    }
+
+    /// The paths that were asked for since the last look.
+    pub(super) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().expect("no test panics in it"))
+    }
+
+    /// A manifest of it: `items` incremental, `plain` not, `broken` refused; and more streams like `plain`.
+    pub(super) fn manifest(&self, more: usize) -> String {
+        let port = self.port;
+        let mut text = format!(
+            "version: 6.0.0
+type: DeclarativeSource
+check: {{type: CheckStream, stream_names: [plain]}}
+definitions:
+  stream:
+    type: DeclarativeStream
+    primary_key: id
+    schema_loader:
+      type: InlineSchemaLoader
+      schema:
+        type: object
+        properties:
+          id: {{type: integer}}
+          updated_at: {{type: string, format: date-time}}
+          note: {{type: [\"null\", string]}}
+    retriever:
+      type: SimpleRetriever
+      requester:
+        type: HttpRequester
+        url_base: http://127.0.0.1:{port}
+        path: \"/{{{{ parameters['path'] }}}}\"
+        authenticator: {{type: BearerAuthenticator, api_token: \"{{{{ config['token'] }}}}\"}}
+        request_parameters: {{since: \"{{{{ stream_interval.start_time if stream_interval else '' }}}}\"}}
+      record_selector: {{type: RecordSelector, extractor: {{type: DpathExtractor, field_path: [items]}}}}
+streams:
+  - $ref: '#/definitions/stream'
+    name: items
+    $parameters: {{path: items}}
+    incremental_sync:
+      type: DatetimeBasedCursor
+      cursor_field: updated_at
+      datetime_format: '%Y-%m-%dT%H:%M:%SZ'
+      start_datetime: '2024-01-01T00:00:00Z'
+      end_datetime: '{{{{ now_utc().strftime(\"%Y-%m-%dT%H:%M:%SZ\") }}}}'
+  - {{$ref: '#/definitions/stream', name: plain, $parameters: {{path: items}}}}
+  - {{$ref: '#/definitions/stream', name: broken, $parameters: {{path: broken}}}}
+spec:
+  type: Spec
+  connection_specification:
+    type: object
+    required: [token]
+    properties: {{token: {{type: string, airbyte_secret: true}}}}
+"
+        );
+        let streams: String = (0..more)
+            .map(|number| {
+                format!("  - {{$ref: '#/definitions/stream', name: more_{number}, $parameters: {{path: items}}}}\n")
+            })
+            .collect();
+        text = text.replace("spec:\n", &format!("{streams}spec:\n"));
+        text
+    }
+}
+
+fn answer(stream: TcpStream, items: &AtomicUsize, asked: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(stream.try_clone().expect("a socket can be shared"));
+    let mut stream = stream;
+    loop {
+        let (mut first, mut line) = (String::new(), String::new());
+        if reader.read_line(&mut first).unwrap_or(0) == 0 {
+            return;
+        }
+        while reader.read_line(&mut line).unwrap_or(0) > 2 {
+            line.clear();
+        }
+        let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+        let since = path.split_once("since=").map_or("", |(_, since)| since).replace("%3A", ":");
+        let (status, body) = if path.starts_with("/broken") {
+            ("403 Forbidden", r#"{"error":"not with s3cret-token"}"#.to_owned())
+        } else {
+            let record = |number: usize| {
+                let at = format!("2024-{:02}-{:02}T00:00:00Z", 1 + (number - 1) / 28, 1 + (number - 1) % 28);
+                (at >= since)
+                    .then(|| format!("{{\"id\": {number},\n \"updated_at\": \"{at}\", \"note\": null}}"))
+            };
+            let records: Vec<String> = (1..=items.load(Ordering::SeqCst)).filter_map(record).collect();
+            ("200 OK", format!("{{\"items\": [{}]}}", records.join(", ")))
+        };
+        asked.lock().expect("no test panics in it").push(path);
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        if stream.write_all((head + &body).as_bytes()).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Airbyte's world: its protocol on stdout, its manifests and its connectors as sources, its states.
+
+mod api;
+mod connector;
+mod manifest;
+mod protocol;
