@@ -249,15 +249,15 @@ fn described(info: &StreamInfo) -> String {
         Some(field) => {
             let field = json!(field);
             let defined = !info.chooses_cursor;
-            text += &format!(
-                r#","incremental"],"source_defined_cursor":{defined},"default_cursor_field":[{field}]"#
+            text = format!(
+                r#"{text},"incremental"],"source_defined_cursor":{defined},"default_cursor_field":[{field}]"#
             );
         }
         None => text.push(']'),
     }
     if !info.primary_key.is_empty() {
         let key: Vec<[&String; 1]> = info.primary_key.iter().map(|column| [column]).collect();
-        text += &format!(r#","source_defined_primary_key":{}"#, json!(key));
+        text = format!(r#"{text},"source_defined_primary_key":{}"#, json!(key));
     }
     format!(r#"{text},"is_resumable":{},"is_file_based":false}}"#, info.cursor_field.is_some())
 }

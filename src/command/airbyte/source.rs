@@ -130,7 +130,9 @@ async fn check(which: &AirbyteSource, context: &Context, messages: &Messages) ->
     };
     let status = match checked.await {
         Ok(facts) => {
-            facts.iter().for_each(|fact| messages.log("INFO", fact));
+            for fact in facts {
+                messages.log("INFO", fact);
+            }
             json!({ "status": "SUCCEEDED" })
         }
         Err(error) => json!({ "status": "FAILED", "message": messages.masked(&format!("{error:#}")) }),

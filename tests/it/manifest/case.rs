@@ -132,9 +132,9 @@ impl Case {
         }
         let (mut statuses, mut failures) = (BTreeMap::new(), Vec::new());
         for trace in of(&messages, "TRACE") {
-            let stated = &trace["stream_status"];
-            if stated.is_object() {
-                statuses.insert(text(&stated["stream_descriptor"]["name"]), stated["status"].clone());
+            let told = &trace["stream_status"];
+            if told.is_object() {
+                statuses.insert(text(&told["stream_descriptor"]["name"]), told["status"].clone());
             } else if let Some(kind) = trace["error"]["failure_type"].as_str() {
                 failures.push(json!(kind));
             }
