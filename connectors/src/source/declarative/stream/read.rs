@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use protocol::{Error, Result};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::plain::Stream;
+use super::plain::{Reading, Stream};
 use super::retriever::cursor_values;
 use super::sink::{Progress, Sink};
 use crate::source::declarative::partition::Slice;
@@ -16,6 +16,13 @@ use crate::source::declarative::value::Value;
 
 /// Pages that wait for the sink, beside the one of each slice under way.
 const WAITING: usize = 2;
+
+/// How a slice ended.
+enum Ended {
+    Read,
+    /// The server had nothing to read: it stays open, as if it had not been asked for.
+    Skipped,
+}
 
 /// What the tasks of a read tell.
 enum Event {
@@ -29,7 +36,7 @@ enum Event {
     Done {
         number: u64,
         slice: Slice,
-        outcome: Result<()>,
+        outcome: Result<Ended>,
     },
     /// No slice follows.
     Over(Result<()>),
@@ -78,7 +85,8 @@ impl Run {
                     self.stream.slicing().cursor().observe(&slice, &values)?;
                 }
             }
-            Event::Done { number, slice, outcome: Ok(()) } => {
+            Event::Done { outcome: Ok(Ended::Skipped), .. } => {}
+            Event::Done { number, slice, outcome: Ok(Ended::Read) } => {
                 self.open.remove(&number);
                 if let Some(state) = self.stream.slicing().cursor().close(&slice)? {
                     sink.state(Progress { state, settled: self.open.is_empty() }).await?;
@@ -125,15 +133,17 @@ async fn hand_out(
         if number == 0 {
             stream.json_schema().await?;
         }
-        let permit = limit
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|error| Error::internal("the limit of slices is gone").with_source(error))?;
+        // A report waits for its turn to be made, and for a slice's only then.
+        let permit = match stream.jobs() {
+            Some(jobs) if jobs.is_broken() => break,
+            Some(jobs) => jobs.turn().await?,
+            None => turn(limit).await?,
+        };
         number += 1;
-        let (stream, events) = (stream.clone(), events.clone());
+        let (stream, events, limit) = (stream.clone(), events.clone(), limit.clone());
         readers.spawn(async move {
-            let outcome = read_slice(&stream, number, &slice, &events).await;
+            let mut permit = Some(permit);
+            let outcome = read_slice(&stream, number, &slice, &events, &limit, &mut permit).await;
             let _ = events.send(Event::Done { number, slice, outcome }).await;
             drop(permit);
         });
@@ -145,14 +155,29 @@ async fn hand_out(
     Ok(())
 }
 
+/// Waits until one more slice may be read.
+async fn turn(limit: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let gone = |error| Error::internal("the limit of slices is gone").with_source(error);
+    limit.clone().acquire_owned().await.map_err(gone)
+}
+
+/// Reads one slice. `permit` is for its report where it has one, else for the slice, and is held to the end.
 async fn read_slice(
     stream: &Arc<Stream>,
     number: u64,
     slice: &Slice,
     events: &mpsc::Sender<Event>,
-) -> Result<()> {
+    limit: &Arc<Semaphore>,
+    permit: &mut Option<OwnedSemaphorePermit>,
+) -> Result<Ended> {
     let field = stream.slicing().cursor().field();
     let mut reading = stream.reading(slice.clone());
+    if let Reading::Report(report) = &mut reading
+        && let Some(permission) = permit.take()
+    {
+        report.order(permission).await?;
+        *permit = Some(turn(limit).await?);
+    }
     while let Some(records) = reading.next().await? {
         let values = match field {
             Some(field) => cursor_values(&records, field)?,
@@ -160,8 +185,8 @@ async fn read_slice(
         };
         if events.send(Event::Page { number, slice: slice.clone(), records, values }).await.is_err() {
             // Nobody listens any more: the read was given up.
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(if reading.is_skipped() { Ended::Skipped } else { Ended::Read })
 }
