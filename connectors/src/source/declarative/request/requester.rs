@@ -110,6 +110,11 @@ impl Requester {
 
     /// Sends it, again and again as the error handler says.
     pub async fn send(&self, call: Call<'_>) -> Result<Outcome> {
+        Ok(self.send_seen(call).await?.0)
+    }
+
+    /// The same, with the request as it went out.
+    pub async fn send_seen(&self, call: Call<'_>) -> Result<(Outcome, Request)> {
         let request = self.request(call).await?;
         let Some(cache) = self.cache.as_ref().filter(|_| self.method == Method::GET) else {
             return self.exchange(&request).await;
@@ -118,15 +123,15 @@ impl Requester {
         let mut slot = slot.lock().await;
         if let Some(answer) = cache.get(&slot).await? {
             let verdict = self.handler.judge(Ok(&answer), &mut Tries::new());
-            return settle(verdict, Some(answer));
+            return Ok((settle(verdict, Some(answer))?, request));
         }
-        let outcome = self.exchange(&request).await?;
+        let (outcome, request) = self.exchange(&request).await?;
         if let Outcome::Answer(answer) = &outcome
             && answer.status == 200
         {
             cache.put(&mut slot, answer).await?;
         }
-        Ok(outcome)
+        Ok((outcome, request))
     }
 
     /// The request as it goes out, but for its credentials' headers.
@@ -178,7 +183,7 @@ impl Requester {
         Ok(request)
     }
 
-    async fn exchange(&self, request: &Request) -> Result<Outcome> {
+    async fn exchange(&self, request: &Request) -> Result<(Outcome, Request)> {
         let mut tries = Tries::new();
         loop {
             let mut signed = request.clone();
@@ -191,20 +196,22 @@ impl Requester {
             let verdict = self.handler.judge(sent.as_ref(), &mut tries);
             match verdict {
                 Verdict::Retry { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), ?wait, "a request is made again");
+                    tracing::warn!(error = %self.authenticator.mask(&why), ?wait, "a request is made again");
                     pause(wait).await;
                 }
                 Verdict::RateLimited { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), ?wait, "the server asks for patience");
+                    tracing::warn!(error = %self.authenticator.mask(&why), ?wait, "the server asks for patience");
                     pause(wait).await;
                 }
                 Verdict::RefreshToken { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), "a request needs a new token");
+                    tracing::warn!(error = %self.authenticator.mask(&why), "a request needs a new token");
                     self.authenticator.refresh(&signed, &mut tries).await?;
                     pause(wait).await;
                 }
                 other => {
-                    return settle(other, sent.ok()).map_err(|error| self.authenticator.mask(error));
+                    let outcome =
+                        settle(other, sent.ok()).map_err(|error| self.authenticator.mask(&error))?;
+                    return Ok((outcome, signed));
                 }
             }
         }

@@ -10,6 +10,8 @@ use tokio::sync::{Mutex, OnceCell, Semaphore};
 use super::definition::{self, Definition};
 use super::family::Family;
 use super::plain::{Origin, Stream};
+use super::read::Limits;
+use super::room::Room;
 use super::sink::{Progress, Sink};
 use super::{delegate, dynamic};
 use crate::http;
@@ -17,7 +19,10 @@ use crate::source::declarative::auth::Keeper;
 use crate::source::declarative::clock::Clock;
 use crate::source::declarative::component::Component;
 use crate::source::declarative::config;
+use crate::source::declarative::fault;
+use crate::source::declarative::job;
 use crate::source::declarative::scope::Scope;
+use crate::source::declarative::template::Context;
 use crate::source::declarative::value::{Map, Value};
 
 /// Slices that are read at once where the manifest does not say how many.
@@ -30,7 +35,7 @@ pub struct Engine {
     manifest: Arc<Value>,
     family: Family,
     migrated: Option<Value>,
-    limit: Arc<Semaphore>,
+    limits: Limits,
     /// What dynamic streams there are, once they were asked for.
     made: OnceCell<Vec<Definition>>,
     /// What the user chose of the catalog, by stream.
@@ -72,7 +77,11 @@ impl Engine {
         options: &http::Options,
     ) -> Result<Self> {
         let prepared = config::prepare(&manifest, config, &clock)?;
-        let client = http::Client::new(options)?;
+        let mut client = http::Client::new(options)?;
+        if let Some(budget) = Component::new(&manifest, "")?.child("api_budget")? {
+            let budget = fault::budget(&budget, &Context::new(&clock, &prepared.config))?;
+            client = client.with_budget(Arc::new(budget));
+        }
         let scope = Scope::new(prepared.config, clock, client, folder);
         scope.vault().mask().learn(&config::connection_specification(&manifest), scope.config());
         Self::of(Arc::new(manifest), scope, prepared.migrated)
@@ -80,13 +89,15 @@ impl Engine {
 
     fn of(manifest: Arc<Value>, scope: Scope, migrated: Option<Value>) -> Result<Self> {
         let root = Component::new(&manifest, "")?;
-        let limit = Arc::new(Semaphore::new(concurrency(&root, &scope)?));
+        scope.vault().limit_jobs(job::at_once(&root, &scope));
+        scope.vault().mask().learn(&config::connection_specification(&manifest), scope.config());
+        let slices = Arc::new(Semaphore::new(concurrency(&root, &scope)?));
         let groups =
             definition::groups(&root).into_iter().map(|(_, group)| (group, Arc::default())).collect();
         Ok(Self {
             family: Family::new(scope),
             migrated,
-            limit,
+            limits: Limits { slices, room: Room::default() },
             made: OnceCell::new(),
             catalog: OnceLock::new(),
             groups,
@@ -198,7 +209,7 @@ impl Engine {
             if forgets {
                 sink.state(Progress { state: Map::new().into(), settled: true }).await?;
             }
-            Arc::new(stream).read(&self.limit, sink).await
+            Arc::new(stream).read(&self.limits, sink).await
         };
         read.await.map_err(|error| error.context("stream", stream))
     }
