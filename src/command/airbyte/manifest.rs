@@ -116,11 +116,14 @@ impl Opened {
         messages: &Messages,
         catalog: Option<&Value>,
     ) -> Result<Self> {
-        let given = Given::read(which, context)?;
+        Self::open(Given::read(which, context)?, context, messages, catalog)
+    }
+
+    fn open(given: Given, context: &Context, messages: &Messages, catalog: Option<&Value>) -> Result<Self> {
         let specification = config::connection_specification(&given.manifest);
         let config = Value::Map(given.config);
         messages.mask(Mask::new(&specification, &config));
-        let clock = context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
+        let clock = clock(context);
         let options = http::Options::default();
         let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options)?;
         // It learns what comes while reading: tokens of sessions, refreshed ones.
@@ -154,6 +157,10 @@ impl Opened {
         config::validate(&self.specification, &Value::Map(config))
             .map_err(|what| Error::config(format!("Config validation error: {what}")))
     }
+}
+
+fn clock(context: &Context) -> Clock {
+    context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed)
 }
 
 /// Prints the manifest's specification; without a manifest, that of manifests in general.
@@ -210,10 +217,19 @@ fn general_specification() -> serde_json::Value {
 
 /// Says whether the configuration works. That it does not is an answer, no failure.
 async fn check(which: &AirbyteSource, context: &Context, messages: &Messages) -> Outcome {
-    let opened = Opened::of(which, context, messages, None)?;
-    let checked = match opened.validate() {
-        Ok(()) => opened.engine.check().await,
-        invalid => invalid,
+    let given = Given::read(which, context)?;
+    let config = Value::Map(given.config.clone());
+    messages.mask(Mask::new(&config::connection_specification(&given.manifest), &config));
+    let prepared = config::prepare(&given.manifest, config, &clock(context));
+    let checked = match prepared {
+        Ok(_) => {
+            let opened = Opened::open(given, context, messages, None)?;
+            match opened.validate() {
+                Ok(()) => opened.engine.check().await,
+                invalid => invalid,
+            }
+        }
+        Err(invalid) => Err(invalid),
     };
     let status = match checked {
         Ok(()) => json!({ "status": "SUCCEEDED" }),

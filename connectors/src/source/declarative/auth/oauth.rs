@@ -360,7 +360,10 @@ impl TokenStore for Store {
                 changes.push((updater.refresh.as_slice(), Value::from(refresh.reveal())));
             }
             if let Some(expires) = tokens.expires {
-                changes.push((updater.expiry.as_slice(), Value::from(written(expires))));
+                changes.push((
+                    updater.expiry.as_slice(),
+                    Value::from(written(self.scope.vault().told(self.scope.clock(), expires))),
+                ));
             }
             self.scope.vault().write(self.scope.config(), changes)
         })

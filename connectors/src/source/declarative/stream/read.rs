@@ -105,7 +105,6 @@ impl Run {
                 }
                 drop(room);
             }
-            Event::Done { outcome: Ok(Ended::Skipped), .. } => {}
             Event::Done { number, slice, outcome: Ok(Ended::Read) } => {
                 self.open.remove(&number);
                 if let Some(state) = self.stream.slicing().cursor().close(&slice)? {
@@ -113,7 +112,7 @@ impl Run {
                 }
             }
             Event::Done { outcome: Err(error), .. } | Event::Over(Err(error)) => self.fail(error),
-            Event::Over(Ok(())) => {}
+            Event::Done { outcome: Ok(Ended::Skipped), .. } | Event::Over(Ok(())) => {}
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl Template {
     pub(crate) fn reach(&self, variable: &str) -> Reach {
         let mut search = Search { variable, paths: Vec::new(), is_whole: false };
         match &self.kind {
-            Kind::Constant(_) => {}
+            Kind::Constant(_) | Kind::Withdrawn => {}
             Kind::Single(expr) => search.expr(expr),
             Kind::Nodes(nodes) => search.nodes(nodes),
         }
