@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 use connectors::http::auth::Auth;
 use connectors::http::{Client, Options, Pages, Paging, Polite, Request};
 use connectors::json::{Columns, Page, Records};
-use protocol::*;
+use protocol::{
+    Catalog, ConfiguredStream, Emitter, Error, Plan, PlanRequest, Result, Secret, Source, Stream,
+    StreamFilter, SyncMode,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize, schemars::JsonSchema)]
