@@ -11,10 +11,11 @@ mod request;
 mod server;
 mod token;
 mod transport;
+mod version;
 
 /// As it stands in the folder of examples.
 #[path = "../../examples/shop.rs"]
-mod shop;
+pub mod shop;
 
 use connectors::http::{Client, Options};
 use protocol::{ByteSize, Error, Period};
