@@ -13,6 +13,7 @@ mod read;
 mod recall;
 mod report;
 mod retriever;
+mod room;
 mod schema;
 mod shrink;
 mod sink;
