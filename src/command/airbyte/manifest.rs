@@ -124,7 +124,7 @@ impl Opened {
         let config = Value::Map(given.config);
         messages.mask(Mask::new(&specification, &config));
         let clock = clock(context);
-        let options = http::Options::default();
+        let options = http::Options::of_environment();
         let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options)?;
         // It learns what comes while reading: tokens of sessions, refreshed ones.
         engine.mask().learn(&specification, &config);
@@ -264,19 +264,18 @@ fn described(info: &StreamInfo) -> String {
     match &info.cursor_field {
         Some(field) => {
             let field = json!(field);
-            text.push_str(&format!(
-                r#","incremental"],"source_defined_cursor":{},"default_cursor_field":[{field}]"#,
-                !info.chooses_cursor
-            ));
+            let defined = !info.chooses_cursor;
+            text = format!(
+                r#"{text},"incremental"],"source_defined_cursor":{defined},"default_cursor_field":[{field}]"#
+            );
         }
         None => text.push(']'),
     }
     if !info.primary_key.is_empty() {
         let key: Vec<[&String; 1]> = info.primary_key.iter().map(|column| [column]).collect();
-        text.push_str(&format!(r#","source_defined_primary_key":{}"#, json!(key)));
+        text = format!(r#"{text},"source_defined_primary_key":{}"#, json!(key));
     }
-    text.push_str(&format!(r#","is_resumable":{},"is_file_based":false}}"#, info.cursor_field.is_some()));
-    text
+    format!(r#"{text},"is_resumable":{},"is_file_based":false}}"#, info.cursor_field.is_some())
 }
 
 /// Reads the streams of a catalog.
@@ -304,12 +303,12 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
         let (engine, is_verbose, messages) =
             (Arc::clone(&opened.engine), opened.envelope.is_verbose, messages.clone());
         let (name, state) = (name.to_owned(), states.of_stream(name).cloned());
-        let stated = name.clone();
+        let of = name.clone();
         let read = async move { stream(&engine, &name, state.as_ref(), is_verbose, &messages).await };
         async move {
             // A bug in one stream is not the end of the others.
             let broken = |error| Error::internal("the stream's task broke off").with_source(error);
-            (stated, tokio::spawn(read).await.map_err(broken).and_then(|result| result))
+            (of, tokio::spawn(read).await.map_err(broken).and_then(|result| result))
         }
     });
     let mut reads = futures::stream::iter(reads).buffer_unordered(STREAMS_AT_ONCE);

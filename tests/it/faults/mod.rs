@@ -6,6 +6,7 @@ mod clock;
 mod configuration;
 mod crash;
 mod disk;
+mod http;
 mod limit;
 mod line;
 mod manifest;

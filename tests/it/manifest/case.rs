@@ -173,9 +173,9 @@ impl Case {
         }
         let (mut statuses, mut failures) = (BTreeMap::new(), Vec::new());
         for trace in of(&messages, "TRACE") {
-            let status = &trace["stream_status"];
-            if status.is_object() {
-                statuses.insert(text(&status["stream_descriptor"]["name"]), status["status"].clone());
+            let told = &trace["stream_status"];
+            if told.is_object() {
+                statuses.insert(text(&told["stream_descriptor"]["name"]), told["status"].clone());
             } else if let (Some(kind), Some(_)) =
                 (trace["error"]["failure_type"].as_str(), trace["error"]["stream_descriptor"].as_object())
             {
@@ -228,8 +228,9 @@ impl Case {
         });
         let said = said
             .chain(of(&messages, "CONNECTION_STATUS").into_iter().map(|status| status["message"].clone()));
-        self.said +=
-            &said.filter(|said| !said.is_null()).map(|said| format!("{verb}: {said}\n")).collect::<String>();
+        let said: Vec<String> =
+            said.filter(|said| !said.is_null()).map(|said| format!("{verb}: {said}\n")).collect();
+        self.said += &said.concat();
         self.said += &String::from_utf8_lossy(&stderr);
         (status.code().unwrap_or(-1), messages)
     }

@@ -33,7 +33,7 @@ pub(crate) struct Definition {
 }
 
 enum Start {
-    Time(Bound),
+    Time(Box<Bound>),
     Count(i64),
 }
 
@@ -86,7 +86,7 @@ impl Definition {
             granularity,
             clamp: Clamp::build(cursor, scope)?,
             is_strict: cursor.flag("is_compare_strictly", false)?,
-            start: Start::Time(start),
+            start: Start::Time(Box::new(start)),
             end: Bound::build(cursor, "end_datetime", &format)?,
             lookback: template("lookback_window")?,
             step: template("step")?,
@@ -127,6 +127,22 @@ impl Definition {
             Start::Time(bound) => bound.eval(&self.scope),
             Start::Count(start) => Ok(Point::Count(Value::Int(*start))),
         }
+    }
+
+    /// Says so where what was read before reaches beyond the end, by more than a step of the smallest kind: what comes
+    /// before it is not asked for, as in the reference.
+    pub(super) fn tell_ahead(&self, lower: &Point, end: &Point) -> Result<()> {
+        let last = self.granularity.as_ref().and_then(|granularity| lower.ago(granularity));
+        if end.before(last.as_ref().unwrap_or(lower))? {
+            tracing::warn!(
+                field = self.field,
+                state = self.axis.write(lower).to_json(),
+                end = self.axis.write(end).to_json(),
+                "the stream's state lies in the future: records before it are not asked for; a record whose time is \
+                 wrong is the usual cause, and `state reset` mends it"
+            );
+        }
+        Ok(())
     }
 
     /// Where reading ends, as of now.

@@ -26,7 +26,7 @@ use order::Status;
 pub use report::Report;
 
 /// How long a report may take, where a manifest does not say so.
-const TIMEOUT: Duration = Duration::from_mins(60);
+const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Orders reports as an `AsyncRetriever` says.
 pub struct Jobs {

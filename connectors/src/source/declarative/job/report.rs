@@ -27,7 +27,7 @@ enum Stage {
     Made {
         made: Box<Made>,
         targets: VecDeque<Value>,
-        download: Option<Download>,
+        download: Option<Box<Download>>,
     },
     Over {
         skipped: bool,
@@ -91,7 +91,7 @@ impl Report {
                             ],
                         );
                         let token = self.jobs.paginator.first();
-                        *download = Some(Download { slice, token, repeats: Repeats::default() });
+                        *download = Some(Box::new(Download { slice, token, repeats: Repeats::default() }));
                     } else {
                         self.jobs.dismiss(&self.slice, made).await;
                         self.stage = Stage::Over { skipped: false };

@@ -59,10 +59,10 @@ impl Substream {
 
     pub(super) fn inject(&self, parts: &mut Parts, partition: &Map) {
         for link in &self.links {
-            if let (Some(option), Some(value)) = (&link.option, partition.get(&link.key)) {
-                if value.is_true() {
-                    option.inject(parts, value.clone());
-                }
+            if let (Some(option), Some(value)) = (&link.option, partition.get(&link.key))
+                && value.is_true()
+            {
+                option.inject(parts, value.clone());
             }
         }
     }

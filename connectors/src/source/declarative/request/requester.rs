@@ -212,20 +212,21 @@ impl Requester {
             let verdict = self.handler.judge(sent.as_ref(), &mut tries);
             match verdict {
                 Verdict::Retry { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), ?wait, "a request is made again");
+                    tracing::warn!(error = %self.authenticator.mask(&why), ?wait, "a request is made again");
                     pause(wait).await;
                 }
                 Verdict::RateLimited { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), ?wait, "the server asks for patience");
+                    tracing::warn!(error = %self.authenticator.mask(&why), ?wait, "the server asks for patience");
                     pause(wait).await;
                 }
                 Verdict::RefreshToken { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), "a request needs a new token");
+                    tracing::warn!(error = %self.authenticator.mask(&why), "a request needs a new token");
                     self.authenticator.refresh(&signed, &mut tries).await?;
                     pause(wait).await;
                 }
                 other => {
-                    let outcome = settle(other, sent.ok()).map_err(|error| self.authenticator.mask(error))?;
+                    let outcome =
+                        settle(other, sent.ok()).map_err(|error| self.authenticator.mask(&error))?;
                     return Ok((outcome, signed));
                 }
             }

@@ -10,6 +10,8 @@ use tokio::sync::{Mutex, OnceCell, Semaphore};
 use super::definition::{self, Definition};
 use super::family::Family;
 use super::plain::{Origin, Stream};
+use super::read::Limits;
+use super::room::Room;
 use super::sink::{Progress, Sink};
 use super::{delegate, dynamic};
 use crate::http;
@@ -33,7 +35,7 @@ pub struct Engine {
     manifest: Arc<Value>,
     family: Family,
     migrated: Option<Value>,
-    limit: Arc<Semaphore>,
+    limits: Limits,
     /// What dynamic streams there are, once they were asked for.
     made: OnceCell<Vec<Definition>>,
     /// What the user chose of the catalog, by stream.
@@ -89,13 +91,13 @@ impl Engine {
         let root = Component::new(&manifest, "")?;
         scope.vault().limit_jobs(job::at_once(&root, &scope));
         scope.vault().mask().learn(&config::connection_specification(&manifest), scope.config());
-        let limit = Arc::new(Semaphore::new(concurrency(&root, &scope)?));
+        let slices = Arc::new(Semaphore::new(concurrency(&root, &scope)?));
         let groups =
             definition::groups(&root).into_iter().map(|(_, group)| (group, Arc::default())).collect();
         Ok(Self {
             family: Family::new(scope),
             migrated,
-            limit,
+            limits: Limits { slices, room: Room::default() },
             made: OnceCell::new(),
             catalog: OnceLock::new(),
             groups,
@@ -207,7 +209,7 @@ impl Engine {
             if forgets {
                 sink.state(Progress { state: Map::new().into(), settled: true }).await?;
             }
-            Arc::new(stream).read(&self.limit, sink).await
+            Arc::new(stream).read(&self.limits, sink).await
         };
         read.await.map_err(|error| error.context("stream", stream))
     }

@@ -12,6 +12,7 @@ mod properties;
 mod read;
 mod report;
 mod retriever;
+mod room;
 mod schema;
 mod shrink;
 mod sink;

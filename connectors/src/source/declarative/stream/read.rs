@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::plain::{Reading, Stream};
 use super::retriever::cursor_values;
+use super::room::{Room, Taken};
 use super::sink::{Progress, Sink};
 use crate::source::declarative::partition::Slice;
 use crate::source::declarative::record::Records;
@@ -16,6 +17,23 @@ use crate::source::declarative::value::Value;
 
 /// Pages that wait for the sink, beside the one of each slice under way.
 const WAITING: usize = 2;
+
+/// What the reads of all streams of a source share.
+#[derive(Clone)]
+pub(super) struct Limits {
+    /// Slices at once.
+    pub(super) slices: Arc<Semaphore>,
+    /// Bytes of pages at once.
+    pub(super) room: Room,
+}
+
+impl Limits {
+    /// Waits until one more slice may be read.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let gone = |error| Error::internal("the limit of slices is gone").with_source(error);
+        self.slices.clone().acquire_owned().await.map_err(gone)
+    }
+}
 
 /// How a slice ended.
 enum Ended {
@@ -31,6 +49,7 @@ enum Event {
         slice: Slice,
         records: Records,
         values: Vec<Value>,
+        room: Taken,
     },
     /// A slice was read to its end, or failed.
     Done {
@@ -43,12 +62,12 @@ enum Event {
 }
 
 impl Stream {
-    /// Reads all slices into `sink`, as many at once as `limit` has room for. A slice that fails fails the stream, but
+    /// Reads all slices into `sink`, as many at once as `limits` have room for. A slice that fails fails the stream, but
     /// not before the others were read.
-    pub(super) async fn read(self: &Arc<Self>, limit: &Arc<Semaphore>, sink: &mut dyn Sink) -> Result<()> {
+    pub(super) async fn read(self: &Arc<Self>, limits: &Limits, sink: &mut dyn Sink) -> Result<()> {
         let (sender, mut events) = mpsc::channel(WAITING);
         let mut producer = JoinSet::new();
-        producer.spawn(produce(self.clone(), limit.clone(), sender));
+        producer.spawn(produce(self.clone(), limits.clone(), sender));
         let mut run = Run { stream: self.clone(), open: HashSet::new(), failed: None };
         while let Some(event) = events.recv().await {
             run.take(event, sink).await?;
@@ -78,14 +97,14 @@ struct Run {
 impl Run {
     async fn take(&mut self, event: Event, sink: &mut dyn Sink) -> Result<()> {
         match event {
-            Event::Page { number, slice, records, values } => {
+            Event::Page { number, slice, records, values, room } => {
                 if !records.is_empty() {
                     self.open.insert(number);
                     sink.records(records).await?;
                     self.stream.slicing().cursor().observe(&slice, &values)?;
                 }
+                drop(room);
             }
-            Event::Done { outcome: Ok(Ended::Skipped), .. } => {}
             Event::Done { number, slice, outcome: Ok(Ended::Read) } => {
                 self.open.remove(&number);
                 if let Some(state) = self.stream.slicing().cursor().close(&slice)? {
@@ -93,7 +112,7 @@ impl Run {
                 }
             }
             Event::Done { outcome: Err(error), .. } | Event::Over(Err(error)) => self.fail(error),
-            Event::Over(Ok(())) => {}
+            Event::Done { outcome: Ok(Ended::Skipped), .. } | Event::Over(Ok(())) => {}
         }
         Ok(())
     }
@@ -109,9 +128,9 @@ impl Run {
 }
 
 /// Gives slices to tasks, as many at once as there is room for.
-async fn produce(stream: Arc<Stream>, limit: Arc<Semaphore>, events: mpsc::Sender<Event>) {
+async fn produce(stream: Arc<Stream>, limits: Limits, events: mpsc::Sender<Event>) {
     let mut readers = JoinSet::new();
-    let over = hand_out(&stream, &limit, &events, &mut readers).await;
+    let over = hand_out(&stream, &limits, &events, &mut readers).await;
     while let Some(ended) = readers.join_next().await {
         if let Err(error) = ended {
             let error = Error::internal("the task of a slice broke down").with_source(error);
@@ -123,7 +142,7 @@ async fn produce(stream: Arc<Stream>, limit: Arc<Semaphore>, events: mpsc::Sende
 
 async fn hand_out(
     stream: &Arc<Stream>,
-    limit: &Arc<Semaphore>,
+    limits: &Limits,
     events: &mpsc::Sender<Event>,
     readers: &mut JoinSet<()>,
 ) -> Result<()> {
@@ -137,13 +156,13 @@ async fn hand_out(
         let permit = match stream.jobs() {
             Some(jobs) if jobs.is_broken() => break,
             Some(jobs) => jobs.turn().await?,
-            None => turn(limit).await?,
+            None => limits.turn().await?,
         };
         number += 1;
-        let (stream, events, limit) = (stream.clone(), events.clone(), limit.clone());
+        let (stream, events, limits) = (stream.clone(), events.clone(), limits.clone());
         readers.spawn(async move {
             let mut permit = Some(permit);
-            let outcome = read_slice(&stream, number, &slice, &events, &limit, &mut permit).await;
+            let outcome = read_slice(&stream, number, &slice, &limits, &events, &mut permit).await;
             let _ = events.send(Event::Done { number, slice, outcome }).await;
             drop(permit);
         });
@@ -155,19 +174,13 @@ async fn hand_out(
     Ok(())
 }
 
-/// Waits until one more slice may be read.
-async fn turn(limit: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    let gone = |error| Error::internal("the limit of slices is gone").with_source(error);
-    limit.clone().acquire_owned().await.map_err(gone)
-}
-
 /// Reads one slice. `permit` is for its report where it has one, else for the slice, and is held to the end.
 async fn read_slice(
     stream: &Arc<Stream>,
     number: u64,
     slice: &Slice,
+    limits: &Limits,
     events: &mpsc::Sender<Event>,
-    limit: &Arc<Semaphore>,
     permit: &mut Option<OwnedSemaphorePermit>,
 ) -> Result<Ended> {
     let field = stream.slicing().cursor().field();
@@ -176,14 +189,21 @@ async fn read_slice(
         && let Some(permission) = permit.take()
     {
         report.order(permission).await?;
-        *permit = Some(turn(limit).await?);
+        *permit = Some(limits.turn().await?);
     }
-    while let Some(records) = reading.next().await? {
+    let mut last = None;
+    loop {
+        let mut taken = limits.room.take(last).await;
+        let Some(records) = reading.next().await? else { break };
+        let bytes = records.bytes();
+        taken.becomes(bytes);
+        last = Some(bytes);
         let values = match field {
             Some(field) => cursor_values(&records, field)?,
             None => Vec::new(),
         };
-        if events.send(Event::Page { number, slice: slice.clone(), records, values }).await.is_err() {
+        let page = Event::Page { number, slice: slice.clone(), records, values, room: taken };
+        if events.send(page).await.is_err() {
             // Nobody listens any more: the read was given up.
             break;
         }
