@@ -147,7 +147,7 @@ where
         let mut text = fields.message().unwrap_or_default();
         for (key, value) in &fields.0 {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            for part in [" ", key, "=", &value] {
+            for part in [" ", key, "=", value.as_str()] {
                 text.push_str(part);
             }
         }
