@@ -1,10 +1,12 @@
-//! A sync is killed at every place of the load; the next one brings each row once and cleans up.
+//! A sync is killed at every step of the load; the next one brings each row once and cleans up.
 
 use std::os::unix::process::ExitStatusExt;
 
-use serde_json::json;
+use lab::snowflake::Fault;
+use serde_json::{Value, json};
 
 use super::World;
+use crate::support::{Running, until};
 
 /// Where an incremental sync is killed, in the order in which it comes by.
 pub(crate) const KILLED: &[&str] = &[
@@ -14,6 +16,7 @@ pub(crate) const KILLED: &[&str] = &[
     "snowflake.upload.begun",
     "snowflake.upload.ended",
     "snowflake.commit.begun",
+    "snowflake.commit.opened",
     "snowflake.commit.copied",
     "snowflake.commit.swapped",
     "snowflake.commit.stands",
@@ -23,41 +26,133 @@ pub(crate) const KILLED: &[&str] = &[
 /// Where one that overwrites is.
 pub(crate) const KILLED_OVERWRITING: &[&str] = &["snowflake.commit.copied", "snowflake.commit.moved"];
 
+/// Statements that are on their way when it is killed: the server ends them, and nobody hears of it.
+const ASKED: &[&str] =
+    &["CREATE TRANSIENT", "PUT", "BEGIN", "COPY", "INSERT", "MERGE", "UPDATE", "COMMIT", "DROP", "REMOVE"];
+
 fn kill(world: &World, place: &str) {
     let killed = world.project.command(&["sync"]).env("TIDEGATE_KILL", place).output().expect("it starts");
     assert_eq!(killed.status.signal(), Some(9), "{place}: {}", String::from_utf8_lossy(&killed.stderr));
 }
 
-/// The server notices that a killed client's connection is gone; what it had open does not count.
-#[tokio::test]
-async fn an_increment_arrives_once_wherever_it_is_killed() {
-    let world = World::incremental(10).await;
-    let mut last = 10;
+/// Kills a sync that waits for the answer of such a statement; false where none asks for one.
+fn kill_asking(world: &World, statement: &str) -> bool {
+    let before = world.asked(statement);
+    world.account.fault(Fault::delayed(0.3).matching(&format!("^{statement}")));
+    let mut running = Running::start(world.project.command(&["sync"]));
+    until(statement, || world.asked(statement) > before || running.has_ended());
+    if running.has_ended() {
+        world.account.clear();
+        return false;
+    }
+    assert!(running.kill(), "{statement}: it ended by itself");
+    let is_answered = || world.account.asked().iter().all(|asked| asked.kind != "query" || !asked.outcome.is_empty());
+    until("the server has done it", is_answered);
+    true
+}
+
+/// Rows are added, a sync is killed by `kill`, and the next one brings what is missing.
+async fn is_killed(world: &World, last: &mut u32, what: &str, kill: impl FnOnce(&World) -> bool) {
+    eprintln!("killed at {what}");
+    world.add(*last + 1, *last + 5).await;
+    *last += 5;
+    if !kill(world) {
+        eprintln!("not reached");
+    }
+    // The first one may not have made its table.
+    if world.account.attempt("SELECT 1 FROM LAKE.PAYMENTS").is_ok() {
+        let rows = u32::try_from(world.ids().len()).expect("they are few");
+        assert!([0, *last - 5, *last].contains(&rows), "{what}: neither before nor after, but {rows}");
+    }
+    world.project.sync();
+    world.has(*last);
+}
+
+/// Streams that add rows, in each way in which they do.
+fn increments() -> [(&'static str, Value, &'static str); 3] {
+    [
+        ("straight into the table", json!({ "cursor": "updated_at" }), ""),
+        ("by a table between", json!({ "cursor": "updated_at" }), "ALTER TABLE payments ADD doc jsonb DEFAULT '{}'"),
+        ("merged", json!({ "cursor": "updated_at", "write": "merge" }), ""),
+    ]
+}
+
+async fn increment_of(kind: usize) -> World {
+    let (name, stream, change) = increments()[kind].clone();
+    eprintln!("{name}");
+    let world = World::new(5, stream).await;
+    if !change.is_empty() {
+        world.database.execute(change).await;
+    }
+    world
+}
+
+async fn an_increment_is_killed_everywhere(kind: usize) {
+    let world = increment_of(kind).await;
+    let mut last = 5;
     for place in KILLED {
-        eprintln!("killed at {place}");
-        kill(&world, place);
-        world.project.sync();
-        world.has(last);
-        last += 5;
-        world.add(last - 4, last).await;
+        is_killed(&world, &mut last, place, |world| {
+            kill(world, place);
+            true
+        })
+        .await;
+    }
+    for statement in ASKED {
+        is_killed(&world, &mut last, statement, |world| kill_asking(world, statement)).await;
     }
     world.project.sync();
     world.has(last);
     world.is_clean();
 }
 
+/// The server notices that a killed client's connection is gone; what it had open does not count.
+#[tokio::test]
+async fn an_append_arrives_once_wherever_it_is_killed() {
+    an_increment_is_killed_everywhere(0).await;
+}
+
+#[tokio::test]
+async fn an_append_of_cast_columns_arrives_once_wherever_it_is_killed() {
+    an_increment_is_killed_everywhere(1).await;
+}
+
+#[tokio::test]
+async fn a_merge_arrives_once_wherever_it_is_killed() {
+    an_increment_is_killed_everywhere(2).await;
+}
+
 #[tokio::test]
 async fn an_overwrite_replaces_once_wherever_it_is_killed() {
-    let world = World::new(10, json!({ "mode": "full_refresh" })).await;
+    let world = World::new(60, json!({ "mode": "full_refresh" })).await;
     world.project.sync();
-    for (at, place) in KILLED_OVERWRITING.iter().enumerate() {
-        let left = 9 - u32::try_from(at).unwrap();
+    let mut left = 60;
+    let places = KILLED.iter().chain(KILLED_OVERWRITING).map(|place| (place, true));
+    for (what, is_place) in places.chain(ASKED.iter().map(|statement| (statement, false))) {
+        eprintln!("killed at {what}");
+        left -= 1;
         world.database.execute(&format!("DELETE FROM payments WHERE id > {left}")).await;
-        kill(&world, place);
-        world.has(left + 1);
+        if is_place {
+            kill(&world, what);
+        } else {
+            kill_asking(&world, what);
+        }
+        let ids = world.ids();
+        assert!([left, left + 1].contains(&u32::try_from(ids.len()).unwrap()), "{what}: {ids:?}");
         world.project.sync();
         world.has(left);
     }
     world.project.sync();
     world.is_clean();
+}
+
+/// What a killed sync had open holds its locks: the next one ends it.
+#[tokio::test]
+async fn a_transaction_that_nobody_will_end_is_ended_by_the_next_sync() {
+    let world = World::incremental(5).await;
+    kill(&world, "snowflake.commit.swapped");
+    assert!(!world.query("SHOW LOCKS").is_empty(), "of the row of state");
+    world.project.sync();
+    world.has(5);
+    assert!(world.asked("SELECT SYSTEM$ABORT_TRANSACTION") > 0);
+    assert!(world.query("SHOW LOCKS").is_empty());
 }

@@ -2,10 +2,14 @@
 
 mod check;
 mod drift;
+mod existing;
 mod fault;
 mod kill;
 mod load;
+mod login;
 mod merge;
+mod stage;
+mod statement;
 mod types;
 
 pub(crate) use kill::{KILLED, KILLED_OVERWRITING};
@@ -14,7 +18,7 @@ use lab::snowflake::Account;
 use lab::{Cluster, Database, Snowflake};
 use serde_json::{Value, json};
 
-use crate::support::Project;
+use crate::support::{Project, until};
 
 /// A table of payments, an account, and the connection between them.
 struct World {
@@ -49,6 +53,23 @@ impl World {
         Self::new(count, json!({ "cursor": "updated_at" })).await
     }
 
+    /// The same, with a quick patience.
+    async fn hasty(count: u32) -> Self {
+        let mut world = Self::incremental(count).await;
+        world.project = world.project.connection("retry_wait", "10ms");
+        world
+    }
+
+    /// How often a statement was asked for that begins so.
+    fn asked(&self, start: &str) -> usize {
+        self.account.statements().iter().filter(|sql| sql.starts_with(start)).count()
+    }
+
+    /// Waits until a statement that begins so is on its way for that time.
+    fn until_asked(&self, start: &str, times: usize) {
+        until(start, || self.asked(start) >= times);
+    }
+
     async fn add(&self, first: u32, last: u32) {
         let sql = format!(
             "INSERT INTO payments (id, amount, note) SELECT i, i * 1.25, 'note ' || i \
@@ -60,6 +81,13 @@ impl World {
     #[track_caller]
     fn query(&self, sql: &str) -> Rows {
         self.account.query(sql)
+    }
+
+    /// The table with the row of state.
+    fn state_table(&self) -> String {
+        let tables = self.query("SHOW TABLES LIKE 'STATE_%' IN SCHEMA _TIDEGATE");
+        let name = tables[0].iter().flatten().find(|value| value.starts_with("STATE_")).expect("a name");
+        format!("_TIDEGATE.{name}")
     }
 
     /// Ids in the table, in order, doubled where rows are.

@@ -2,7 +2,7 @@
 //!
 //! | step | a crash after it |
 //! |---|---|
-//! | the copy of the head is removed, tables for the load are made | the next sync looks at the row |
+//! | the table is looked at, once in a process; the copy of the head is removed, tables for the load are made | the next sync looks at the row |
 //! | BEGIN | Snowflake rolls back; what is left on the stage is removed by a later sync |
 //! | COPY, then INSERT, MERGE or INSERT OVERWRITE; counts are checked | the same |
 //! | UPDATE of the row: **compare-and-set** | the same |
@@ -18,6 +18,7 @@ use protocol::{Commit, Error, Head, Result, StagedFile, WriteMode};
 use super::Inner;
 use super::client::{Answer, Binding, Outcome, QueryTag, Statement, Transaction};
 use super::load::{Load, Shape, Step};
+use super::prepare;
 use super::record::{Moved, Record, Standing};
 use super::sql::{ddl, state};
 use super::target::Target;
@@ -57,6 +58,11 @@ pub(super) async fn commit(inner: &Inner, target: &Target, commit: &Commit) -> R
     let place = inner.area.place(&target.key);
     let own = inner.state_table(target);
     let load = Load::plan(shape, target, &before, commit, &place, &own)?;
+    if !load.is_nothing() && !target.is_seen() {
+        // Of a column that somebody dropped, COPY would leave the values out and say nothing.
+        let columns = shape.columns(&*super::column::logical(&commit.schema)?)?;
+        prepare::ensure_table(inner, target, &before, &shape.table(&columns), &tag).await?;
+    }
     // From here on only the row knows.
     target.forget();
     inner.drop_copy(target).await?;
@@ -173,6 +179,7 @@ impl Work<'_> {
         if let Some(number) = number {
             self.inner.keep_transaction(self.target, number).await;
         }
+        protocol::point!("snowflake.commit.opened");
         for (sql, files) in &load.copies {
             let answer = self.run(Statement::new(sql.as_str())).await.map_err(Some)?;
             self.inner.desk.note("copy", self.target, &answer);

@@ -87,6 +87,7 @@ impl Shape<'_> {
         self.config.layout == Layout::Columns
             && !self.config.airbyte_columns
             && !columns.iter().any(Column::needs_cast)
+            && (self.config.names == Spelling::Source || !are_alike(columns))
     }
 
     /// What is written from where files were copied to.
@@ -150,6 +151,14 @@ impl Shape<'_> {
     }
 }
 
+/// Whether a comparison without regard to case could take one column for another: only letters of ASCII are
+/// folded here, and Snowflake may fold others too.
+fn are_alike(columns: &[Column]) -> bool {
+    let mut names: Vec<String> = columns.iter().map(|column| column.name.name().to_lowercase()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 /// A statement that moves rows from where files were copied to.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
@@ -174,6 +183,11 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// Whether no row is moved: the state alone is written.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.copies.is_empty() && self.steps.is_empty()
+    }
+
     /// Plans a commit on top of `before`. `place` is the target's folder on the stage.
     pub(super) fn plan(
         shape: Shape<'_>,

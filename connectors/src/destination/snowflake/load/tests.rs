@@ -155,3 +155,13 @@ fn airbytes_columns_follow_the_streams() {
     );
     assert!(sql.contains("}'), 0 FROM"), "{sql}");
 }
+
+#[test]
+fn names_that_differ_by_the_case_of_other_letters_are_not_copied_by_any_case() {
+    let field = |name| Field::new(name, DataType::Int64, true);
+    let first = commit(WriteMode::Append, 1, &[5], true);
+    let alike = Commit { schema: Arc::new(Schema::new(vec![field("é"), field("É")])), ..first };
+    let load = World::new(&json!({})).plan(&alike).unwrap();
+    assert!(load.copies[0].0.contains("= CASE_SENSITIVE "), "{}", load.copies[0].0);
+    assert!(load.steps[0].sql.contains(r#"("é", "É") SELECT "é", "É" FROM"#), "{}", load.steps[0].sql);
+}
