@@ -124,23 +124,32 @@ async fn airbytes_columns_and_one_variant_are_there_where_asked_for() {
 }
 
 #[tokio::test]
-async fn many_streams_share_one_login() {
+async fn two_hundred_streams_share_one_login_and_one_warehouse() {
+    const STREAMS: usize = 200;
     let mut world = World::incremental(1).await;
     let mut project = world.project;
-    for at in 0..12 {
-        world
-            .database
-            .execute(&format!("CREATE TABLE t{at} AS SELECT i FROM generate_series(1, {at}) i"))
-            .await;
+    let tables: Vec<String> = (0..STREAMS)
+        .map(|at| format!("CREATE TABLE t{at} AS SELECT i FROM generate_series(1, {at}) i"))
+        .collect();
+    world.database.execute(&tables.join("; ")).await;
+    for at in 0..STREAMS {
         project = project.stream(json!({ "name": format!("public.t{at}") }));
     }
     world.project = project;
     let report = world.project.sync();
-    assert_eq!(report["totals"]["streams_succeeded"], 13, "{report:#}");
-    for at in [0, 11] {
+    assert_eq!(report["totals"]["streams_succeeded"], STREAMS + 1, "{report:#}");
+    for at in [0, 11, 199] {
         let count = world.account.value(&format!("SELECT count(*) FROM LAKE.T{at}"));
         assert_eq!(count, Some(at.to_string()));
     }
-    let logins = world.account.asked().iter().filter(|asked| asked.kind == "login").count();
+    let asked = world.account.asked();
+    let logins = asked.iter().filter(|asked| asked.kind == "login").count();
     assert!(logins <= 2, "{logins} logins: one for statements, one for uploads");
+    let mut at_work: Vec<u64> =
+        asked.iter().filter(|asked| asked.needs_warehouse).map(|asked| asked.session).collect();
+    at_work.sort_unstable();
+    at_work.dedup();
+    assert_eq!(at_work.len(), 1, "one session wakes the warehouse up, and the statements follow one another");
+    let queries = asked.iter().filter(|asked| asked.kind == "query").count();
+    eprintln!("{queries} statements for {STREAMS} first loads");
 }

@@ -5,6 +5,7 @@ mod drift;
 mod existing;
 mod fault;
 mod kill;
+mod live;
 mod load;
 mod login;
 mod merge;
@@ -12,7 +13,7 @@ mod stage;
 mod statement;
 mod types;
 
-pub(crate) use kill::{KILLED, KILLED_OVERWRITING};
+pub(crate) use kill::{KILLED, KILLED_MOVING};
 
 use lab::snowflake::Account;
 use lab::{Cluster, Database, Snowflake};
@@ -53,7 +54,14 @@ impl World {
         Self::new(count, json!({ "cursor": "updated_at" })).await
     }
 
-    /// The same, with a quick patience.
+    /// With a short patience for locks, which killed syncs hold.
+    async fn short(count: u32, stream: Value) -> Self {
+        let mut world = Self::new(count, stream).await;
+        world.project = world.project.destination("lock_timeout", "1s");
+        world
+    }
+
+    /// One that adds what is new, with a quick patience.
     async fn hasty(count: u32) -> Self {
         let mut world = Self::incremental(count).await;
         world.project = world.project.connection("retry_wait", "10ms");

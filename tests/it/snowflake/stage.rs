@@ -98,7 +98,10 @@ async fn files_may_lie_in_a_bucket_of_the_users() {
     world.project.sync();
     assert!(!world.account.is_awake(), "the copy of the head lies in the bucket");
     let asked = world.account.statements();
-    assert!(asked.iter().any(|sql| sql.starts_with("COPY INTO") && sql.contains("LAKE_STAGE/")), "{asked:#?}");
+    assert!(
+        asked.iter().any(|sql| sql.starts_with("COPY INTO") && sql.contains("LAKE_STAGE/")),
+        "{asked:#?}"
+    );
     assert!(!asked.iter().any(|sql| sql.starts_with("PUT") || sql.contains("CREATE STAGE")), "{asked:#?}");
 }
 

@@ -96,8 +96,18 @@ async fn a_session_that_ends_amid_the_transaction_is_begun_anew() {
 async fn a_warehouse_that_does_not_work_is_told_as_what_it_is() {
     for (code, message, exit, said) in [
         (606, "No active warehouse selected in the current session.", 78, "set `warehouse`"),
-        (90_073, "Warehouse LOAD_WH cannot be resumed because resource monitor has exceeded its quota.", 74, "quota"),
-        (630, "Statement reached its statement or warehouse timeout of 60 second(s).", 78, "larger warehouse"),
+        (
+            90_073,
+            "Warehouse LOAD_WH cannot be resumed because resource monitor has exceeded its quota.",
+            74,
+            "quota",
+        ),
+        (
+            630,
+            "Statement reached its statement or warehouse timeout of 60 second(s).",
+            78,
+            "larger warehouse",
+        ),
         (604, "SQL execution canceled", 75, "cancelled"),
         (666, "Your account is suspended.", 77, "suspended"),
     ] {

@@ -67,6 +67,15 @@ impl Project {
         self
     }
 
+    /// Writes to that destination; `secrets` are the variables that its settings speak of.
+    pub(crate) fn to(mut self, destination: Value, secrets: &[(&str, String)]) -> Self {
+        self.configuration["destinations"]["lake"] = destination;
+        for (name, secret) in secrets {
+            self.place = self.place.set(name, secret);
+        }
+        self
+    }
+
     /// A setting of the source.
     pub(crate) fn source(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.configuration["sources"]["db"][key] = value.into();

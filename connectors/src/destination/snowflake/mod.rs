@@ -139,7 +139,8 @@ impl Destination for Snowflake {
             Some(copy) => Some(copy),
             None => self.0.row(&target, &QueryTag::new("").with("target", &target.name)).await?,
         };
-        let mine = standing.filter(|row| row.record.as_ref().is_none_or(|record| record.target == target.name));
+        let mine =
+            standing.filter(|row| row.record.as_ref().is_none_or(|record| record.target == target.name));
         Ok(mine.map(|standing| standing.head()).unwrap_or_default())
     }
 
