@@ -154,6 +154,57 @@ async fn a_table_of_airbytes_is_gone_on_with() {
     assert_eq!(distinct.as_deref(), Some("5 3"));
 }
 
+/// The raw table of an older connector (version 3), which models read as one VARIANT.
+#[tokio::test]
+async fn a_raw_table_of_airbytes_is_gone_on_with() {
+    let mut world = World::incremental(2).await;
+    let table = "\"airbyte_internal\".\"public_raw__stream_payments\"";
+    world.account.execute("CREATE SCHEMA \"airbyte_internal\"");
+    world.account.execute(&format!(
+        "CREATE TABLE {table} (\"_airbyte_raw_id\" VARCHAR NOT NULL, \"_airbyte_extracted_at\" TIMESTAMP_TZ, \
+         \"_airbyte_loaded_at\" TIMESTAMP_TZ, \"_airbyte_data\" VARIANT, \"_airbyte_meta\" VARIANT, \
+         \"_airbyte_generation_id\" NUMBER(38, 0))"
+    ));
+    world.account.execute(&format!(
+        "INSERT INTO {table} SELECT 'a', TO_TIMESTAMP_TZ('2026-01-02 03:04:05 +00:00'), \
+         TO_TIMESTAMP_TZ('2026-01-02 03:04:06 +00:00'), PARSE_JSON('{{\"id\": 77}}'), PARSE_JSON('{{}}'), 0"
+    ));
+    world.project.configuration()["connections"]["db_to_lake"]["streams"][0]["target"] =
+        json!("public_raw__stream_payments");
+    for (key, value) in [
+        ("schema", json!("\"airbyte_internal\"")),
+        ("names", json!("source")),
+        ("layout", json!("variant")),
+        ("airbyte_columns", json!(true)),
+        ("existing", json!("adopt")),
+    ] {
+        world.project = world.project.destination(key, value);
+    }
+    world.project.sync();
+    world.add(3, 3).await;
+    world.project.sync();
+    // What its models take for new.
+    let rows = world.query(&format!(
+        "SELECT \"_airbyte_data\":id::INT, \"_airbyte_data\":note::VARCHAR, \"_airbyte_generation_id\" FROM {table} \
+         WHERE \"_airbyte_loaded_at\" IS NULL AND \"_airbyte_extracted_at\" > '2026-01-02 03:04:06 +00:00'::TIMESTAMP_TZ \
+         ORDER BY 1"
+    ));
+    assert_eq!(rows, text(&[&["1", "note 1", "0"], &["2", "note 2", "0"], &["3", "note 3", "0"]]));
+    assert_eq!(world.account.value(&format!("SELECT count(*) FROM {table}")).as_deref(), Some("4"));
+}
+
+/// Airbyte made numbers with digits after the point FLOAT: they are not made inexact in silence.
+#[tokio::test]
+async fn a_column_that_does_not_hold_the_values_exactly_is_not_adopted() {
+    let mut world = World::incremental(2).await;
+    world.account.execute("CREATE SCHEMA LAKE");
+    world.account.execute("CREATE TABLE LAKE.PAYMENTS (ID NUMBER(38, 0), AMOUNT FLOAT)");
+    world.project = world.project.destination("existing", "adopt");
+    let report = world.project.sync_exits(65).to_string();
+    assert!(report.contains("is FLOAT, and would have to be NUMBER(18, 4)"), "{report}");
+    assert_eq!(world.query("DESCRIBE TABLE LAKE.PAYMENTS").len(), 2, "nothing was changed");
+}
+
 /// A commit is made while another sync's is on its way.
 #[tokio::test]
 async fn a_state_that_moved_meanwhile_takes_back_what_was_copied() {

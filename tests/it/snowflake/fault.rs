@@ -73,6 +73,15 @@ async fn a_count_that_differs_commits_nothing() {
     world.is_clean();
 }
 
+/// Rows that are merged wait in a table of their own, which nobody would find again.
+#[tokio::test]
+async fn a_commit_that_is_given_up_leaves_no_table() {
+    let world = World::new(20, json!({ "cursor": "updated_at", "write": "merge" })).await;
+    world.account.fault(Fault::miscounted(-1).matching("^COPY"));
+    world.project.sync_exits(65);
+    world.is_clean();
+}
+
 #[tokio::test]
 async fn a_file_that_is_loaded_in_part_commits_nothing() {
     for rows in [0, -3] {
@@ -118,10 +127,8 @@ async fn credentials_of_the_stage_that_end_are_asked_for_again() {
 #[tokio::test]
 async fn of_two_syncs_at_once_one_commits() {
     let world = World::hasty(40).await;
-    let start = || world.project.command(&["sync", "--output", "json"]).spawn().expect("it starts");
-    let children = [start(), start(), start()];
-    let codes: Vec<i32> =
-        children.map(|mut child| child.wait().expect("it ends").code().expect("it is not killed")).into();
+    let start = || Running::start(world.project.command(&["sync"]));
+    let codes = [start(), start(), start()].map(|running| running.wait().code);
     assert!(codes.contains(&0), "{codes:?}");
     assert!(codes.iter().all(|code| [0, 75].contains(code)), "{codes:?}");
     world.has(40);

@@ -1,10 +1,9 @@
 //! What goes wrong on the way of files to Snowflake, and stages in a bucket of the user's.
 
-use lab::S3;
 use lab::snowflake::Fault;
 use serde_json::json;
 
-use super::World;
+use super::{World, text};
 use crate::support::Running;
 
 #[tokio::test]
@@ -61,32 +60,9 @@ async fn a_file_that_is_gone_before_it_is_loaded_is_written_again() {
     world.is_clean();
 }
 
-/// A stage that an administrator made over a bucket.
-async fn external(count: u32) -> World {
-    let mut world = World::hasty(count).await;
-    let bucket = S3::shared().bucket();
-    world.account.execute(&format!(
-        "CREATE STAGE {}.PUBLIC.LAKE_STAGE URL = '{}' CREDENTIALS = (AWS_KEY_ID = '{}' AWS_SECRET_KEY = '{}')",
-        world.account.database,
-        bucket.url("load/"),
-        bucket.access_key,
-        bucket.secret_key
-    ));
-    let stage = json!({
-        "name": format!("{}.PUBLIC.LAKE_STAGE", world.account.database),
-        "url": bucket.url("load/"),
-        "endpoint": bucket.endpoint,
-        "region": bucket.region,
-        "access_key_id": bucket.access_key,
-        "secret_access_key": bucket.secret_key,
-    });
-    world.project = world.project.destination("external_stage", stage);
-    world
-}
-
 #[tokio::test]
 async fn files_may_lie_in_a_bucket_of_the_users() {
-    let world = external(30).await;
+    let (world, _) = World::hasty(30).await.in_bucket();
     world.project.run(&["check"]).exits(0);
     world.project.sync();
     world.has(30);
@@ -108,7 +84,7 @@ async fn files_may_lie_in_a_bucket_of_the_users() {
 #[tokio::test]
 async fn an_answer_that_is_lost_at_commit_is_found_out_with_a_bucket_too() {
     for fault in [Fault::lost_after(), Fault::lost_before()] {
-        let world = external(10).await;
+        let (world, _) = World::hasty(10).await.in_bucket();
         world.account.fault(fault.times(9).matching("^COMMIT"));
         let first = world.project.run(&["sync"]);
         world.account.clear();
@@ -117,4 +93,50 @@ async fn an_answer_that_is_lost_at_commit_is_found_out_with_a_bucket_too() {
         world.project.sync();
         world.has(15);
     }
+}
+
+/// Rows of JSON go by a table between, and an overwrite waits in one.
+#[tokio::test]
+async fn each_write_mode_takes_files_from_a_bucket() {
+    for (settings, syncs) in [
+        (json!({ "cursor": "updated_at" }), [4, 6]),
+        (json!({ "cursor": "updated_at", "write": "merge" }), [4, 6]),
+        (json!({ "mode": "full_refresh" }), [4, 6]),
+    ] {
+        let (world, bucket) = World::new(4, settings).await.in_bucket();
+        world.database.execute("ALTER TABLE payments ADD doc jsonb DEFAULT '{\"n\": [1, null]}'").await;
+        world.project.sync();
+        world.has(syncs[0]);
+        world.add(5, 6).await;
+        world.project.sync();
+        world.has(syncs[1]);
+        assert_eq!(world.query("SELECT DISTINCT DOC:n[0] FROM LAKE.PAYMENTS"), text(&[&["1"]]));
+        let left: Vec<String> = bucket.files().await.into_keys().collect();
+        let is_ours = |path: &String| path.ends_with("/head.json") || path.ends_with("/transaction");
+        assert!(left.iter().all(is_ours), "left in the bucket: {left:?}");
+    }
+}
+
+/// The copy of the head is a convenience: one that is wrong delays, and changes nothing.
+#[tokio::test]
+async fn a_copy_of_the_head_that_is_damaged_or_old_is_not_believed() {
+    let (world, bucket) = World::hasty(4).await.in_bucket();
+    world.project.sync();
+    let files = bucket.files().await;
+    let copy = files.keys().find(|path| path.ends_with("head.json")).expect("a copy was written").clone();
+    let old = bucket.read(&copy).await;
+    let mut last = 4;
+    for damaged in [Vec::new(), b"{".to_vec(), old[..old.len() / 2].to_vec(), b"{\"format\": 99}".to_vec()] {
+        bucket.write(&copy, damaged).await;
+        world.add(last + 1, last + 2).await;
+        last += 2;
+        world.project.sync();
+        world.has(last);
+    }
+    bucket.write(&copy, old).await;
+    // What was planned by it comes too late, and the next one looks for itself.
+    world.project.sync_exits(75);
+    world.has(last);
+    world.project.sync();
+    world.has(last);
 }

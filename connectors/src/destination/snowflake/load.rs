@@ -5,7 +5,7 @@ use protocol::{Commit, ConfiguredStream, Error, Result, StagedFile, WriteMode};
 use super::column::{Column, columns, logical};
 use super::config::{Config, Deletes, Layout, MergeBy};
 use super::name::{Identifier, Name, Spelling, literal};
-use super::record::Standing;
+use super::record::{Pending, Standing};
 use super::sql::ddl::ColumnDefinition;
 use super::sql::load::{self, Match, Merging, Written};
 use super::target::Target;
@@ -186,6 +186,13 @@ impl Load {
     /// Whether no row is moved: the state alone is written.
     pub(super) fn is_nothing(&self) -> bool {
         self.copies.is_empty() && self.steps.is_empty()
+    }
+
+    /// The table that is made for this commit, and not one where rows of the same sync wait already.
+    pub(super) fn own_table(&self, pending: Option<&Pending>) -> Option<&Name> {
+        let (table, _) = self.staging.as_ref()?;
+        let is_shared = pending.is_some_and(|pending| pending.table == *table);
+        (!is_shared).then_some(table)
     }
 
     /// Plans a commit on top of `before`. `place` is the target's folder on the stage.
