@@ -373,6 +373,8 @@ async fn finish(
     for table in &load.worn {
         if let Err(error) = inner.desk.run(ddl::drop_table(table), tag).await {
             tracing::warn!(target_name = target.name, "{table} was not dropped: {error:#}");
+            // A later sync that finds the files looks for tables, too.
+            return;
         }
     }
     protocol::point!("snowflake.commit.dropped");

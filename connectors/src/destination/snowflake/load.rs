@@ -91,7 +91,7 @@ impl Shape<'_> {
     }
 
     /// What is written from where files were copied to.
-    fn written(self, columns: &[Column], commit: &Commit, generation: u64) -> Vec<Written> {
+    fn written(self, columns: &[Column], before: &Standing, commit: &Commit) -> Vec<Written> {
         let mut all = match self.config.layout {
             Layout::Columns => columns
                 .iter()
@@ -107,7 +107,9 @@ impl Shape<'_> {
             }
         };
         if self.config.airbyte_columns {
-            let at = commit.at.format("%Y-%m-%d %H:%M:%S%.6f +00:00").to_string();
+            let at = before.moment(commit).format("%Y-%m-%d %H:%M:%S%.6f +00:00").to_string();
+            let replaced = before.record.as_ref().map_or(0, |record| record.generation);
+            let generation = replaced + u64::from(commit.write_mode == WriteMode::Overwrite);
             let meta = format!("{{\"changes\":[],\"sync_id\":\"{}\"}}", commit.sync);
             let values = [
                 "UUID_STRING()".to_owned(),
@@ -233,9 +235,7 @@ impl Plan<'_> {
     }
 
     fn written(&self) -> Vec<Written> {
-        let generation = self.before.record.as_ref().map_or(0, |record| record.generation);
-        let replaces = self.commit.write_mode == WriteMode::Overwrite;
-        self.shape.written(&self.columns, self.commit, generation + u64::from(replaces))
+        self.shape.written(&self.columns, self.before, self.commit)
     }
 
     fn copies(&self, table: &Name, matching: Match) -> Vec<(String, Vec<StagedFile>)> {

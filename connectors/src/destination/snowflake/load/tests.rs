@@ -157,6 +157,18 @@ fn airbytes_columns_follow_the_streams() {
     assert!(sql.contains("}'), 0 FROM"), "{sql}");
 }
 
+/// Models ask for rows that are later than the last they know.
+#[test]
+fn each_commit_is_later_than_the_one_before_whatever_the_clock_says() {
+    let mut world = World::new(&json!({ "airbyte_columns": true }));
+    for expected in ["00:00:00.000000", "00:00:00.000001", "00:00:00.000002"] {
+        let sequence = world.standing.sequence + 1;
+        let load = world.made(&commit(WriteMode::Append, sequence, &[5], true));
+        let sql = &load.steps[0].sql;
+        assert!(sql.contains(&format!("TO_TIMESTAMP_TZ('1970-01-01 {expected} +00:00')")), "{sql}");
+    }
+}
+
 #[test]
 fn names_that_differ_by_the_case_of_other_letters_are_not_copied_by_any_case() {
     let field = |name| Field::new(name, DataType::Int64, true);
