@@ -7,6 +7,12 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=TIDEGATE_COMMIT");
+    // Tests that need an account are told as ignored where there is none.
+    println!("cargo::rerun-if-env-changed=TIDEGATE_SNOWFLAKE_ACCOUNT");
+    println!("cargo::rustc-check-cfg=cfg(snowflake_account)");
+    if env::var_os("TIDEGATE_SNOWFLAKE_ACCOUNT").is_some() {
+        println!("cargo::rustc-cfg=snowflake_account");
+    }
     let rustc = env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     set("RUSTC", output(&rustc, &["--version"]));
     set("TARGET", env::var("TARGET").ok());

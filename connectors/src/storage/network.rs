@@ -103,10 +103,12 @@ fn no_certificate(path: &Path) -> Error {
 
 /// How often a request is made again, and when.
 pub(crate) fn retries() -> RetryConfig {
+    // Tests of the binary need not wait it out.
+    let cut = |wait: Duration| wait.min(protocol::longest_wait().unwrap_or(wait));
     RetryConfig {
         backoff: BackoffConfig {
-            init_backoff: Duration::from_millis(100),
-            max_backoff: Duration::from_secs(10),
+            init_backoff: cut(Duration::from_millis(100)),
+            max_backoff: cut(Duration::from_secs(10)) + Duration::from_millis(1),
             base: 3.0,
         },
         max_retries: RETRIES,

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::types::{Float32Type, Float64Type, TimestampMicrosecondType};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, Float32Array, Float64Array, ListArray, MapArray,
-    StringArray, StructArray,
+    StringArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{ArrowError, DataType, Field};
+use arrow_schema::{ArrowError, DataType, Field, TimeUnit};
+use chrono::DateTime;
 
 /// Most digits of a number that readers of JSON keep.
 const DECIMAL_DIGITS: u8 = 38;
@@ -66,6 +67,8 @@ enum Spelling<'a> {
     Bare(ArrayFormatter<'a>),
     /// The same in quotes: dates, times, decimals of many digits.
     Quoted(ArrayFormatter<'a>),
+    /// In UTC, which the formatter does not know by its name.
+    Instant(&'a TimestampMicrosecondArray),
     Single(&'a Float32Array),
     Double(&'a Float64Array),
     Text(&'a StringArray),
@@ -88,6 +91,9 @@ impl<'a> Spelling<'a> {
             DataType::Float64 => Self::Double(array.as_primitive::<Float64Type>()),
             DataType::Binary => Self::Hex(array.as_binary()),
             _ if is_uuid(field) => Self::Uuid(array.as_fixed_size_binary()),
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
+                Self::Instant(array.as_primitive::<TimestampMicrosecondType>())
+            }
             DataType::List(item) => {
                 let list = array.as_list();
                 Self::List(list, Box::new(Self::new(list.values().as_ref(), item)?))
@@ -126,6 +132,7 @@ impl<'a> Spelling<'a> {
             Self::Bare(formatter) | Self::Quoted(formatter) => {
                 formatter.value(row).try_to_string().is_ok_and(|text| text.is_empty())
             }
+            Self::Instant(array) => array.is_null(row),
             Self::Single(array) => array.is_null(row),
             Self::Double(array) => array.is_null(row),
             Self::Text(array) | Self::Json(array) => array.is_null(row),
@@ -145,6 +152,11 @@ impl<'a> Spelling<'a> {
         match self {
             Self::Bare(formatter) => write!(out, "{}", formatter.value(row))?,
             Self::Quoted(formatter) => quote(&formatter.value(row).try_to_string()?, out)?,
+            Self::Instant(array) => {
+                let at = DateTime::from_timestamp_micros(array.value(row))
+                    .ok_or_else(|| ArrowError::CastError("an instant has a year beyond 262142".to_owned()))?;
+                write!(out, "\"{}\"", at.format("%Y-%m-%dT%H:%M:%S%.fZ"))?;
+            }
             Self::Single(array) => {
                 let value = array.value(row);
                 number(value.is_finite(), f64::from(value), format_args!("{value:?}"), out)?;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::World;
+use crate::support::{Running, until};
 
 #[tokio::test]
 async fn increments_are_appended_once() {
@@ -124,23 +125,64 @@ async fn airbytes_columns_and_one_variant_are_there_where_asked_for() {
 }
 
 #[tokio::test]
-async fn many_streams_share_one_login() {
+async fn two_hundred_streams_share_one_login_and_one_warehouse() {
+    const STREAMS: usize = 200;
     let mut world = World::incremental(1).await;
     let mut project = world.project;
-    for at in 0..12 {
-        world
-            .database
-            .execute(&format!("CREATE TABLE t{at} AS SELECT i FROM generate_series(1, {at}) i"))
-            .await;
+    let tables: Vec<String> = (0..STREAMS)
+        .map(|at| format!("CREATE TABLE t{at} AS SELECT i FROM generate_series(1, {at}) i"))
+        .collect();
+    world.database.execute(&tables.join("; ")).await;
+    for at in 0..STREAMS {
         project = project.stream(json!({ "name": format!("public.t{at}") }));
     }
     world.project = project;
     let report = world.project.sync();
-    assert_eq!(report["totals"]["streams_succeeded"], 13, "{report:#}");
-    for at in [0, 11] {
+    assert_eq!(report["totals"]["streams_succeeded"], STREAMS + 1, "{report:#}");
+    for at in [0, 11, 199] {
         let count = world.account.value(&format!("SELECT count(*) FROM LAKE.T{at}"));
         assert_eq!(count, Some(at.to_string()));
     }
-    let logins = world.account.asked().iter().filter(|asked| asked.kind == "login").count();
+    let asked = world.account.asked();
+    let logins = asked.iter().filter(|asked| asked.kind == "login").count();
     assert!(logins <= 2, "{logins} logins: one for statements, one for uploads");
+    let mut at_work: Vec<u64> =
+        asked.iter().filter(|asked| asked.needs_warehouse).map(|asked| asked.session).collect();
+    at_work.sort_unstable();
+    at_work.dedup();
+    assert_eq!(at_work.len(), 1, "one session wakes the warehouse up, and the statements follow one another");
+    let queries = asked.iter().filter(|asked| asked.kind == "query").count();
+    eprintln!("{queries} statements for {STREAMS} first loads");
+}
+
+/// Uploads have a session of their own, and wait for no transaction.
+#[tokio::test]
+async fn files_go_to_the_stage_while_another_stream_commits() {
+    let mut world = World::incremental(5).await;
+    world.project.sync();
+    let state = world.state_table();
+    let key = state.rsplit("STATE_").next().expect("a key").to_owned();
+    world.database.execute("CREATE TABLE other AS SELECT 1 AS i").await;
+    world.project =
+        world.project.destination("lock_timeout", "50s").stream(json!({ "name": "public.other" }));
+    world.add(6, 9).await;
+    // One stream waits in its transaction, the other one for its rows.
+    world.account.execute("BEGIN");
+    world.account.execute(&format!("UPDATE {state} SET ID = ID"));
+    let client = world.database.client().await;
+    client.batch_execute("BEGIN; LOCK TABLE other IN ACCESS EXCLUSIVE MODE").await.expect("nobody reads it");
+    let before = world.asked("UPDATE");
+    let running = Running::start(world.project.command(&["sync"]));
+    world.until_asked("UPDATE", before + 1);
+    client.batch_execute("ROLLBACK").await.expect("it goes on");
+    until("the other stream's file", || {
+        let files = world.query("LIST @_TIDEGATE.LOAD");
+        let mut names = files.iter().filter_map(|row| row[0].as_deref());
+        names.any(|name| name.ends_with(".parquet") && !name.contains(&key))
+    });
+    world.account.execute("ROLLBACK");
+    let ran = running.wait();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    world.has(9);
+    assert_eq!(world.account.value("SELECT I FROM LAKE.OTHER").as_deref(), Some("1"));
 }

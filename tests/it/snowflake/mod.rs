@@ -2,19 +2,27 @@
 
 mod check;
 mod drift;
+mod existing;
 mod fault;
+mod golden;
 mod kill;
+mod live;
 mod load;
+mod login;
 mod merge;
+mod name;
+mod rival;
+mod stage;
+mod statement;
 mod types;
 
-pub(crate) use kill::{KILLED, KILLED_OVERWRITING};
+pub(crate) use kill::{KILLED, KILLED_MOVING};
 
 use lab::snowflake::Account;
-use lab::{Cluster, Database, Snowflake};
+use lab::{Cluster, Database, S3, Snowflake};
 use serde_json::{Value, json};
 
-use crate::support::Project;
+use crate::support::{Lake, Project, until};
 
 /// A table of payments, an account, and the connection between them.
 struct World {
@@ -49,6 +57,50 @@ impl World {
         Self::new(count, json!({ "cursor": "updated_at" })).await
     }
 
+    /// With a short patience for locks, which killed syncs hold.
+    async fn short(count: u32, stream: Value) -> Self {
+        let mut world = Self::new(count, stream).await;
+        world.project = world.project.destination("lock_timeout", "1s");
+        world
+    }
+
+    /// One that adds what is new, with a quick patience.
+    async fn hasty(count: u32) -> Self {
+        let mut world = Self::incremental(count).await;
+        world.project = world.project.connection("retry_wait", "10ms");
+        world
+    }
+
+    /// With a stage that an administrator made over a bucket, and what lies there.
+    fn in_bucket(mut self) -> (Self, Lake) {
+        let bucket = S3::shared().bucket();
+        let (url, name) = (bucket.url("lake/load/"), format!("{}.PUBLIC.LAKE_STAGE", self.account.database));
+        self.account.execute(&format!(
+            "CREATE STAGE {name} URL = '{url}' CREDENTIALS = (AWS_KEY_ID = '{}' AWS_SECRET_KEY = '{}')",
+            bucket.access_key, bucket.secret_key
+        ));
+        let stage = json!({
+            "name": name,
+            "url": url,
+            "endpoint": bucket.endpoint,
+            "region": bucket.region,
+            "access_key_id": bucket.access_key,
+            "secret_access_key": bucket.secret_key,
+        });
+        self.project = self.project.destination("external_stage", stage);
+        (self, Lake::in_bucket(&bucket, "load"))
+    }
+
+    /// How often a statement was asked for that begins so.
+    fn asked(&self, start: &str) -> usize {
+        self.account.statements().iter().filter(|sql| sql.starts_with(start)).count()
+    }
+
+    /// Waits until a statement that begins so is on its way for that time.
+    fn until_asked(&self, start: &str, times: usize) {
+        until(start, || self.asked(start) >= times);
+    }
+
     async fn add(&self, first: u32, last: u32) {
         let sql = format!(
             "INSERT INTO payments (id, amount, note) SELECT i, i * 1.25, 'note ' || i \
@@ -60,6 +112,13 @@ impl World {
     #[track_caller]
     fn query(&self, sql: &str) -> Rows {
         self.account.query(sql)
+    }
+
+    /// The table with the row of state.
+    fn state_table(&self) -> String {
+        let tables = self.query("SHOW TABLES LIKE 'STATE_%' IN SCHEMA _TIDEGATE");
+        let name = tables[0].iter().flatten().find(|value| value.starts_with("STATE_")).expect("a name");
+        format!("_TIDEGATE.{name}")
     }
 
     /// Ids in the table, in order, doubled where rows are.
@@ -78,7 +137,9 @@ impl World {
     /// That neither files nor tables are left of what was loaded.
     #[track_caller]
     fn is_clean(&self) {
-        let left = self.query("LIST @_TIDEGATE.LOAD");
+        // There is none where files go to a bucket.
+        let stages = self.query("SHOW STAGES LIKE 'LOAD' IN SCHEMA _TIDEGATE");
+        let left = if stages.is_empty() { Rows::new() } else { self.query("LIST @_TIDEGATE.LOAD") };
         let files: Vec<_> = left
             .iter()
             .map(|row| row[0].clone().expect("a text"))

@@ -56,7 +56,8 @@ impl Project {
 
     /// Writes to an account of the stand-in for Snowflake.
     pub(crate) fn in_snowflake(mut self, account: &Account) -> Self {
-        self.place = self.place.set("SNOWFLAKE_PASSWORD", &account.password);
+        // Nobody gains by waiting for a server on this machine.
+        self.place = self.place.set("SNOWFLAKE_PASSWORD", &account.password).set("TIDEGATE_WAITS", "20");
         self.configuration["destinations"]["lake"] = json!({
             "type": "snowflake",
             "account": account.account,
@@ -70,6 +71,15 @@ impl Project {
             "database": account.database,
             "schema": "LAKE",
         });
+        self
+    }
+
+    /// Writes to that destination; `secrets` are the variables that its settings speak of.
+    pub(crate) fn to(mut self, destination: Value, secrets: &[(&str, String)]) -> Self {
+        self.configuration["destinations"]["lake"] = destination;
+        for (name, secret) in secrets {
+            self.place = self.place.set(name, secret);
+        }
         self
     }
 

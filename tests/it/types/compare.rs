@@ -98,7 +98,7 @@ async fn natives(database: &Database, table: &str) -> Value {
 }
 
 /// The rows as PostgreSQL prints them, in the form of `read_values.py`.
-async fn expected(database: &Database, table: &str, columns: &[Column]) -> Vec<Vec<Value>> {
+pub(crate) async fn expected(database: &Database, table: &str, columns: &[Column]) -> Vec<Vec<Value>> {
     let expressions: Vec<String> = columns
         .iter()
         .map(|(name, case)| {

@@ -141,7 +141,7 @@ const OPTIONAL: &[(&str, Case)] = &[
 ];
 
 /// A table with a column for each case: in each row a value or, where there are no more, NULL.
-async fn table(database: &Database, major: u32) -> Vec<Column> {
+pub(crate) async fn table(database: &Database, major: u32) -> Vec<Column> {
     database.execute(SETUP).await;
     let client = database.client().await;
     let mut cases: Vec<Case> = CASES.iter().filter(|case| case.since <= major).copied().collect();

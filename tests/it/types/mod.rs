@@ -11,3 +11,7 @@ mod name;
 mod policy;
 mod property;
 mod relation;
+
+pub(crate) use case::{Case, Kind};
+pub(crate) use compare::{Column, expected};
+pub(crate) use golden::table as golden_table;

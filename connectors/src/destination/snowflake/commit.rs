@@ -2,7 +2,7 @@
 //!
 //! | step | a crash after it |
 //! |---|---|
-//! | the copy of the head is removed, tables for the load are made | the next sync looks at the row |
+//! | the table is looked at, once in a process; the copy of the head is removed, tables for the load are made | the next sync looks at the row |
 //! | BEGIN | Snowflake rolls back; what is left on the stage is removed by a later sync |
 //! | COPY, then INSERT, MERGE or INSERT OVERWRITE; counts are checked | the same |
 //! | UPDATE of the row: **compare-and-set** | the same |
@@ -18,6 +18,8 @@ use protocol::{Commit, Error, Head, Result, StagedFile, WriteMode};
 use super::Inner;
 use super::client::{Answer, Binding, Outcome, QueryTag, Statement, Transaction};
 use super::load::{Load, Shape, Step};
+use super::name::Name;
+use super::prepare;
 use super::record::{Moved, Record, Standing};
 use super::sql::{ddl, state};
 use super::target::Target;
@@ -48,7 +50,7 @@ pub(super) async fn commit(inner: &Inner, target: &Target, commit: &Commit) -> R
     }
     before.check_owner(&commit.connection, &target.name)?;
     if commit.sequence != before.sequence + 1 {
-        return Err(give_up(inner, target, commit).await);
+        return Err(give_up(inner, target, commit, None, &tag).await);
     }
     if may_wait(inner, target, &before, commit) {
         return Ok(before.head());
@@ -57,6 +59,11 @@ pub(super) async fn commit(inner: &Inner, target: &Target, commit: &Commit) -> R
     let place = inner.area.place(&target.key);
     let own = inner.state_table(target);
     let load = Load::plan(shape, target, &before, commit, &place, &own)?;
+    if !load.is_nothing() && !target.is_seen() {
+        // Of a column that somebody dropped, COPY would leave the values out and say nothing.
+        let columns = shape.columns(&*super::column::logical(&commit.schema)?)?;
+        prepare::ensure_table(inner, target, &before, &shape.table(&columns), &tag).await?;
+    }
     // From here on only the row knows.
     target.forget();
     inner.drop_copy(target).await?;
@@ -64,7 +71,8 @@ pub(super) async fn commit(inner: &Inner, target: &Target, commit: &Commit) -> R
     protocol::point!("snowflake.commit.begun");
     target.run.doubt(&commit.files);
     let tried = attempt(inner, target, commit, &before, &load, &tag).await;
-    let stands = settle(inner, target, commit, tried, &tag).await?;
+    let own = load.own_table(before.pending(commit.sync));
+    let stands = settle(inner, target, commit, tried, own, &tag).await?;
     protocol::point!("snowflake.commit.stands");
     finish(inner, target, commit, &stands, &load, &tag).await;
     Ok(stands.head())
@@ -98,8 +106,7 @@ async fn make_tables(
     tag: &QueryTag,
 ) -> Result<()> {
     let Some((name, columns)) = &load.staging else { return Ok(()) };
-    let is_old = before.pending(commit.sync).is_some_and(|pending| pending.table == *name);
-    if is_old {
+    if load.own_table(before.pending(commit.sync)).is_none() {
         // Columns may have come since the overwrite began.
         return inner
             .widen(name, columns, tag)
@@ -173,6 +180,7 @@ impl Work<'_> {
         if let Some(number) = number {
             self.inner.keep_transaction(self.target, number).await;
         }
+        protocol::point!("snowflake.commit.opened");
         for (sql, files) in &load.copies {
             let answer = self.run(Statement::new(sql.as_str())).await.map_err(Some)?;
             self.inner.desk.note("copy", self.target, &answer);
@@ -249,6 +257,7 @@ async fn settle(
     target: &Target,
     commit: &Commit,
     tried: Tried,
+    own: Option<&Name>,
     tag: &QueryTag,
 ) -> Result<Standing> {
     let error = match tried {
@@ -273,7 +282,7 @@ async fn settle(
         return Ok(row);
     }
     if row.sequence >= commit.sequence {
-        return Err(give_up(inner, target, commit).await);
+        return Err(give_up(inner, target, commit, own, tag).await);
     }
     if error.as_ref().is_some_and(is_locked) {
         for number in target.left() {
@@ -285,7 +294,7 @@ async fn settle(
     });
     if !error.kind().is_retryable() {
         target.run.resolve(&commit.files);
-        discard(inner, target, commit).await;
+        discard(inner, target, commit, own, tag).await;
     }
     Err(error.context("target", target.name.clone()))
 }
@@ -305,14 +314,20 @@ async fn end(inner: &Inner, number: Option<u64>, tag: &QueryTag) {
 }
 
 /// The failure of a commit that another one was faster than.
-async fn give_up(inner: &Inner, target: &Target, commit: &Commit) -> Error {
+async fn give_up(
+    inner: &Inner,
+    target: &Target,
+    commit: &Commit,
+    own: Option<&Name>,
+    tag: &QueryTag,
+) -> Error {
     target.forget();
     // It may be what this commit was planned by.
     if let Err(error) = inner.drop_copy(target).await {
         tracing::warn!(target_name = target.name, "the copy of the head was not removed: {error:#}");
     }
     target.run.resolve(&commit.files);
-    discard(inner, target, commit).await;
+    discard(inner, target, commit, own, tag).await;
     Error::conflict(format!(
         "commit {} of target {:?} comes too late: another sync has committed",
         commit.sequence, target.name
@@ -320,8 +335,16 @@ async fn give_up(inner: &Inner, target: &Target, commit: &Commit) -> Error {
     .hint("run one sync of a connection at a time; running it again is safe")
 }
 
-/// Removes the files of a commit that is not made, on the way to a failure that says more.
-async fn discard(inner: &Inner, target: &Target, commit: &Commit) {
+/// Removes the files of a commit that is not made, and the table that was made for it alone, on the way to a
+/// failure that says more.
+async fn discard(inner: &Inner, target: &Target, commit: &Commit, own: Option<&Name>, tag: &QueryTag) {
+    if let Some(table) = own
+        && let Err(error) = inner.desk.run(ddl::drop_table(table), tag).await
+    {
+        tracing::warn!(target_name = target.name, "{table} was not dropped: {error:#}");
+        // Who finds the files will look for the table, too.
+        return;
+    }
     if let Err(error) = inner.area.remove_files(&target.key, &target.run, &commit.files).await {
         tracing::warn!(
             target_name = target.name,
@@ -350,6 +373,8 @@ async fn finish(
     for table in &load.worn {
         if let Err(error) = inner.desk.run(ddl::drop_table(table), tag).await {
             tracing::warn!(target_name = target.name, "{table} was not dropped: {error:#}");
+            // A later sync that finds the files looks for tables, too.
+            return;
         }
     }
     protocol::point!("snowflake.commit.dropped");

@@ -46,6 +46,9 @@ pub struct Config {
     /// Which of two rows with one key `write: merge` keeps.
     #[serde(default)]
     pub(super) merge_by: MergeBy,
+    /// What becomes of a table that has rows before its stream's first commit, or whose state is lost.
+    #[serde(default)]
+    pub(super) existing: Existing,
     /// A commit without rows is made when the last one is older than this: until then a sync that finds
     /// nothing new leaves the warehouse asleep. `0s` makes each.
     #[serde(default = "Config::commit_empty_after")]
@@ -100,6 +103,18 @@ pub(super) enum MergeBy {
     Commit,
     /// The one with the greater cursor, whenever it came. Right where a later read may show older rows.
     Cursor,
+}
+
+/// What becomes of rows that no state tells of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Existing {
+    /// `append` and `overwrite` stop before they change anything: one would double rows that were loaded
+    /// already, the other would remove rows that somebody else wrote. `merge` goes on.
+    #[default]
+    Refuse,
+    /// They stay and new ones are added, or they are replaced: as the stream's write mode has it.
+    Adopt,
 }
 
 /// A stage in a bucket of your own.

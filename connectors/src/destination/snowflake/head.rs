@@ -11,7 +11,7 @@ use protocol::{Error, Result};
 
 use super::Inner;
 use super::client::{Answer, QueryTag};
-use super::desk::found;
+use super::desk::{found, is_missing};
 use super::record::{Record, Standing};
 use super::sql::{ddl, state};
 use super::target::Target;
@@ -55,7 +55,7 @@ impl Inner {
     }
 
     /// The last transactions that somebody noted. They have ended, as a rule.
-    pub(super) async fn kept_transactions(&self, target: &Target) -> Vec<u64> {
+    pub(super) async fn kept_transactions(&self, target: &Target, tag: &QueryTag) -> Result<Vec<u64>> {
         const MOST: usize = 4;
         match self.area.get(&Self::transaction_path(target)).await {
             Ok(bytes) => {
@@ -64,11 +64,17 @@ impl Inner {
                 let mut numbers: Vec<u64> =
                     text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
                 numbers.drain(..numbers.len().saturating_sub(MOST));
-                numbers
+                Ok(numbers)
+            }
+            // Somebody dropped the stage.
+            Err(error) if self.is_stage_ours && is_missing(&error) => {
+                let stage = self.places.own(super::STAGE);
+                self.create(&ddl::create_stage(&stage), &stage.place(), tag).await?;
+                Ok(Vec::new())
             }
             Err(error) => {
                 tracing::warn!(target_name = target.name, "no transaction's number can be read: {error:#}");
-                Vec::new()
+                Ok(Vec::new())
             }
         }
     }

@@ -5,7 +5,7 @@ use protocol::{Commit, ConfiguredStream, Error, Result, StagedFile, WriteMode};
 use super::column::{Column, columns, logical};
 use super::config::{Config, Deletes, Layout, MergeBy};
 use super::name::{Identifier, Name, Spelling, literal};
-use super::record::Standing;
+use super::record::{Pending, Standing};
 use super::sql::ddl::ColumnDefinition;
 use super::sql::load::{self, Match, Merging, Written};
 use super::target::Target;
@@ -87,10 +87,11 @@ impl Shape<'_> {
         self.config.layout == Layout::Columns
             && !self.config.airbyte_columns
             && !columns.iter().any(Column::needs_cast)
+            && (self.config.names == Spelling::Source || !are_alike(columns))
     }
 
     /// What is written from where files were copied to.
-    fn written(self, columns: &[Column], commit: &Commit, generation: u64) -> Vec<Written> {
+    fn written(self, columns: &[Column], before: &Standing, commit: &Commit) -> Vec<Written> {
         let mut all = match self.config.layout {
             Layout::Columns => columns
                 .iter()
@@ -106,7 +107,9 @@ impl Shape<'_> {
             }
         };
         if self.config.airbyte_columns {
-            let at = commit.at.format("%Y-%m-%d %H:%M:%S%.6f +00:00").to_string();
+            let at = before.moment(commit).format("%Y-%m-%d %H:%M:%S%.6f +00:00").to_string();
+            let replaced = before.record.as_ref().map_or(0, |record| record.generation);
+            let generation = replaced + u64::from(commit.write_mode == WriteMode::Overwrite);
             let meta = format!("{{\"changes\":[],\"sync_id\":\"{}\"}}", commit.sync);
             let values = [
                 "UUID_STRING()".to_owned(),
@@ -150,6 +153,14 @@ impl Shape<'_> {
     }
 }
 
+/// Whether a comparison without regard to case could take one column for another: only letters of ASCII are
+/// folded here, and Snowflake may fold others too.
+fn are_alike(columns: &[Column]) -> bool {
+    let mut names: Vec<String> = columns.iter().map(|column| column.name.name().to_lowercase()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
+}
+
 /// A statement that moves rows from where files were copied to.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
@@ -174,6 +185,18 @@ pub(super) struct Load {
 }
 
 impl Load {
+    /// Whether no row is moved: the state alone is written.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.copies.is_empty() && self.steps.is_empty()
+    }
+
+    /// The table that is made for this commit, and not one where rows of the same sync wait already.
+    pub(super) fn own_table(&self, pending: Option<&Pending>) -> Option<&Name> {
+        let (table, _) = self.staging.as_ref()?;
+        let is_shared = pending.is_some_and(|pending| pending.table == *table);
+        (!is_shared).then_some(table)
+    }
+
     /// Plans a commit on top of `before`. `place` is the target's folder on the stage.
     pub(super) fn plan(
         shape: Shape<'_>,
@@ -212,9 +235,7 @@ impl Plan<'_> {
     }
 
     fn written(&self) -> Vec<Written> {
-        let generation = self.before.record.as_ref().map_or(0, |record| record.generation);
-        let replaces = self.commit.write_mode == WriteMode::Overwrite;
-        self.shape.written(&self.columns, self.commit, generation + u64::from(replaces))
+        self.shape.written(&self.columns, self.before, self.commit)
     }
 
     fn copies(&self, table: &Name, matching: Match) -> Vec<(String, Vec<StagedFile>)> {

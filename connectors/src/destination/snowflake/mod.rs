@@ -134,9 +134,14 @@ impl Destination for Snowflake {
 
     async fn head(&self, target: &str) -> Result<Head> {
         let target = self.0.target(target)?;
-        let row = self.0.row(&target, &QueryTag::new("").with("target", &target.name)).await?;
-        let mine = row.filter(|row| row.record.as_ref().is_none_or(|record| record.target == target.name));
-        Ok(mine.map(|row| row.head()).unwrap_or_default())
+        let standing = match self.0.copy(&target).await? {
+            // To look wakes no warehouse up.
+            Some(copy) => Some(copy),
+            None => self.0.row(&target, &QueryTag::new("").with("target", &target.name)).await?,
+        };
+        let mine =
+            standing.filter(|row| row.record.as_ref().is_none_or(|record| record.target == target.name));
+        Ok(mine.map(|standing| standing.head()).unwrap_or_default())
     }
 
     async fn prepare(&self, stream: &ConfiguredStream, schema: &SchemaRef) -> Result<Prepared> {

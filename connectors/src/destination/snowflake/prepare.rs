@@ -11,9 +11,10 @@ use protocol::{Change, ConfiguredStream, Error, Prepared, Result, StreamState, W
 use super::Inner;
 use super::client::QueryTag;
 use super::column::file_schema;
-use super::config::Layout;
+use super::config::{Existing, Layout};
 use super::load::Shape;
 use super::record::Standing;
+use super::sql::ddl::{self, ColumnDefinition};
 use super::sweep::SweptStage;
 use super::target::Target;
 
@@ -40,13 +41,14 @@ pub(super) async fn prepare(
     // After a reset the table may have been dropped, so that all is loaded anew.
     let is_reset = standing.sequence > 0 && standing.head().state == StreamState::default();
     if !is_copy || !changes.is_empty() || is_reset {
-        make_table(inner, &target, &standing, &shape.table(&columns), &tag)
-            .await
-            .map_err(|error| error.context("table", target.table.to_string()))?;
+        if standing.record.is_none() && stream.write_mode != WriteMode::Merge {
+            refuse_rows(inner, &target, &tag).await?;
+        }
+        ensure_table(inner, &target, &standing, &shape.table(&columns), &tag).await?;
     }
     protocol::point!("snowflake.prepare.made");
     if !is_copy {
-        target.found_left(inner.kept_transactions(&target).await);
+        target.found_left(inner.kept_transactions(&target, &tag).await?);
         inner.keep_copy(&target, &standing).await;
     }
     target.learn(&standing);
@@ -123,13 +125,52 @@ fn refuse_new_scales(old: &Schema, new: &Schema) -> Result<()> {
     Ok(())
 }
 
+/// Fails with `Config` where the table has rows that no state tells of.
+async fn refuse_rows(inner: &Inner, target: &Target, tag: &QueryTag) -> Result<()> {
+    if inner.config.existing == Existing::Adopt {
+        return Ok(());
+    }
+    let table = &target.table;
+    // What it counts is told without a warehouse. A table of that name in other letters is another one.
+    let Some(answer) = inner.desk.find(ddl::show_table(table), tag).await? else { return Ok(()) };
+    let found = (0..answer.rows.len()).find(|row| answer.get(*row, "name") == Some(table.object.name()));
+    let rows = match found.map(|row| answer.get(row, "rows").unwrap_or("many")) {
+        None | Some("0") => return Ok(()),
+        Some(rows) => rows,
+    };
+    // Another sync may have made the first commit meanwhile.
+    if inner.row(target, tag).await?.is_some_and(|row| row.record.is_some()) {
+        return Err(Error::transient(format!("another sync has begun target {:?} meanwhile", target.name)));
+    }
+    Err(Error::config(format!("table {table} has {rows} rows, and no state tells where they are from"))
+        .context("table", table.to_string())
+        .hint(
+            "where they are of this stream and its state was lost, empty the table: all is read again; or give \
+             the stream a new `target`; or set `existing: adopt`, so that `append` adds to them and `overwrite` \
+             replaces them",
+        ))
+}
+
 /// Creates the table, or adds and widens columns. One that had commits and is gone is not made again: what
 /// it held would be missing for good.
+pub(super) async fn ensure_table(
+    inner: &Inner,
+    target: &Target,
+    standing: &Standing,
+    columns: &[ColumnDefinition],
+    tag: &QueryTag,
+) -> Result<()> {
+    let made = make_table(inner, target, standing, columns, tag).await;
+    made.map_err(|error| error.context("table", target.table.to_string()))?;
+    target.saw_table();
+    Ok(())
+}
+
 async fn make_table(
     inner: &Inner,
     target: &Target,
     standing: &Standing,
-    columns: &[super::sql::ddl::ColumnDefinition],
+    columns: &[ColumnDefinition],
     tag: &QueryTag,
 ) -> Result<()> {
     if inner.widen(&target.table, columns, tag).await? {
@@ -145,6 +186,5 @@ async fn make_table(
             "`UNDROP TABLE` brings it back; or `tidegate state reset` the stream to load everything again",
         ));
     }
-    let sql = super::sql::ddl::create_table(&target.table, columns);
-    inner.create(&sql, &target.table.place(), tag).await
+    inner.create(&ddl::create_table(&target.table, columns), &target.table.place(), tag).await
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{Commit, CommitId, Error, Head, Result, SyncId, Totals, WriteMode};
 use serde::{Deserialize, Serialize};
 
@@ -79,6 +80,13 @@ impl Standing {
         }
     }
 
+    /// When `commit` is made: later than the one before, also where a clock was set back. Models ask for what is later than
+    /// their last row.
+    pub(super) fn moment(&self, commit: &Commit) -> DateTime<Utc> {
+        let last = self.record.as_ref().and_then(|record| record.head.at);
+        last.map_or(commit.at, |last| commit.at.max(last + TimeDelta::microseconds(1)))
+    }
+
     /// What waits for the end of that sync.
     pub(super) fn pending(&self, sync: SyncId) -> Option<&Pending> {
         self.record.as_ref()?.pending.as_ref().filter(|pending| pending.sync == sync)
@@ -143,7 +151,7 @@ impl Record {
                 connection: Some(commit.connection.clone()),
                 state: commit.state.clone(),
                 schema: Some(logical(&commit.schema)?),
-                at: Some(commit.at),
+                at: Some(before.moment(commit)),
                 totals,
             },
             sync: commit.sync,

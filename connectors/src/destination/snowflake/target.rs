@@ -22,6 +22,8 @@ pub(super) struct Target {
     standing: Mutex<Option<Standing>>,
     stream: Mutex<Option<Arc<ConfiguredStream>>>,
     has_committed: AtomicBool,
+    /// Whether this process has seen that the table is as it has to be.
+    is_seen: AtomicBool,
     /// Transactions that killed processes may have left open.
     left: Mutex<Vec<u64>>,
 }
@@ -38,6 +40,7 @@ impl Target {
             standing: Mutex::default(),
             stream: Mutex::default(),
             has_committed: AtomicBool::default(),
+            is_seen: AtomicBool::default(),
             left: Mutex::default(),
         })
     }
@@ -72,6 +75,15 @@ impl Target {
 
     pub(super) fn left(&self) -> Vec<u64> {
         locked(&self.left).clone()
+    }
+
+    pub(super) fn saw_table(&self) {
+        self.is_seen.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this process has seen that the table is as it has to be.
+    pub(super) fn is_seen(&self) -> bool {
+        self.is_seen.load(Ordering::Relaxed)
     }
 
     pub(super) fn committed(&self) {

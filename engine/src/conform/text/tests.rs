@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use arrow_array::builder::{Int64Builder, ListBuilder, MapBuilder, StringBuilder};
+use arrow_array::builder::{
+    Int64Builder, ListBuilder, MapBuilder, StringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow_array::{Date32Array, Decimal128Array, Int64Array};
 
 use super::*;
@@ -35,6 +37,17 @@ fn lists_tell_nothing_from_null_and_empty() {
     let field = Field::new("l", column.data_type().clone(), true);
     let expected = [Some("[1,null,-9223372036854775808]".to_owned()), Some("[]".to_owned()), None];
     assert_eq!(texts(column, &field), expected);
+}
+
+#[test]
+fn instants_in_lists_are_in_utc() {
+    let mut lists = ListBuilder::new(TimestampMicrosecondBuilder::new().with_timezone("UTC"));
+    lists.append_value([Some(0), None, Some(-1), Some(1_774_747_800_000_001)]);
+    let column = lists.finish();
+    let field = Field::new("l", column.data_type().clone(), true);
+    let expected =
+        r#"["1970-01-01T00:00:00Z",null,"1969-12-31T23:59:59.999999Z","2026-03-29T01:30:00.000001Z"]"#;
+    assert_eq!(texts(column, &field), [Some(expected.to_owned())]);
 }
 
 #[test]

@@ -260,7 +260,8 @@ class _Copy:
         if not loaded:
             return rows.success("Copy executed with 0 files processed.", COPY)
         if fault := self.session.account.faults.take("query", self.statement.text, {"rows"}):
-            loaded = [[*loaded[0][:3], loaded[0][3] + fault["rows"], *loaded[0][4:]], *loaded[1:]]
+            first = [loaded[0][0], fault.get("status", "LOADED"), loaded[0][2], loaded[0][3] + fault["rows"]]
+            loaded = [[*first, *loaded[0][4:]], *loaded[1:]]
         changed = {"Inserted": sum(row[3] for row in loaded), "Updated": 0, "Deleted": 0}
         return rows.made(_HEADER, loaded, COPY, changed=changed)
 

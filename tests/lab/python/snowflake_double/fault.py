@@ -22,7 +22,7 @@ class Faults:
     expire      the session's token is no longer good (390112): it must be renewed
     forget      the session is gone and its transaction with it; the refusal is `code`
     polls       the answer comes after `polls` empty ones (`code` 333334, then 333333)
-    rows        COPY tells `rows` more rows loaded than were
+    rows        COPY tells `rows` more rows loaded than were, and the first file's `status`
     credentials the credentials of stages that are given out next last `seconds`
     """
 

@@ -25,10 +25,13 @@ class File:
             raise Refusal(
                 100142, f"Invalid data encountered during decompression for file: '{shown}': {error}", "22000"
             ) from error
-        self._leaves = {}
-        for index in range(len(self._schema)):
-            leaf = self._schema.column(index)
-            self._leaves.setdefault(leaf.path.split(".")[0], []).append(leaf)
+        leaves = [self._schema.column(index) for index in range(len(self._schema))]
+        # A dot may be a part of a name, or stand between a column and what is in it.
+        self._leaves = {
+            name: [leaf for leaf in leaves if leaf.path == name]
+            or [leaf for leaf in leaves if leaf.path.startswith(f"{name}.")]
+            for name in self._arrow.names
+        }
 
     def columns(self):
         return self._arrow.names
@@ -62,7 +65,7 @@ class File:
 
     def _lands_as(self, name):
         leaves = self._leaves[name]
-        if len(leaves) > 1 or "." in leaves[0].path:
+        if len(leaves) > 1 or leaves[0].path != name:
             return "nested"
         leaf = leaves[0]
         physical, kind = leaf.physical_type, leaf.logical_type.type

@@ -3,6 +3,7 @@
 import re
 
 import rows
+from names import quoted
 from stage_commands import names as spelt
 
 _LIKE = re.compile(r"\bLIKE\s+'((?:[^']|'')*)'", re.I)
@@ -26,8 +27,16 @@ def refine(session, statement, result):
             place = tuple(row[names.index(part)] for part in ("database_name", "schema_name", "name"))
             if place in transient:
                 row[names.index("kind")] = "TRANSIENT"
-                result.table = None
+            if "rows" in names:
+                row[names.index("rows")] = str(_count(session, place))
+        result.table = None
     return result
+
+
+def _count(session, place):
+    """How many rows a table has."""
+    table = quoted([session.account.names.encode(part) for part in place])
+    return session.connection._duck_conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
 def _pattern(like):

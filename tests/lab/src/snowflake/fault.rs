@@ -59,6 +59,11 @@ impl Fault {
         Self(json!({"kind": "rows", "rows": rows}))
     }
 
+    /// COPY tells that its first file was loaded in part, and that many rows more or less.
+    pub fn partly_loaded(rows: i64) -> Self {
+        Self(json!({"kind": "rows", "rows": rows, "status": "PARTIALLY_LOADED"}))
+    }
+
     /// The credentials that the next PUT or GET lends are good for so many seconds.
     pub fn short_credentials(seconds: f64) -> Self {
         Self(json!({"kind": "credentials", "seconds": seconds}))

@@ -146,7 +146,10 @@ impl Http {
         })
         .retry(self.pace.delays(call.tries))
         .when(|failure| failure.passes)
-        .adjust(|failure, delay| delay.map(|delay| failure.retry_after.unwrap_or(delay)))
+        .adjust(|failure, delay| {
+            let wait = failure.retry_after.map(|asked| asked.min(protocol::longest_wait().unwrap_or(asked)));
+            delay.map(|delay| wait.unwrap_or(delay))
+        })
         .await;
         let attempt = now();
         match result {
@@ -275,6 +278,8 @@ impl Http {
             429 => Error::new(ErrorKind::RateLimited { retry_after }, said),
             503 if retry_after.is_some() => Error::new(ErrorKind::RateLimited { retry_after }, said),
             408 | 500..=599 => Error::transient(said),
+            401 => Error::new(ErrorKind::Auth, said)
+                .hint("a proxy or a gateway before Snowflake wants to know who this is"),
             // Snowflake's front door answers so for accounts that do not exist.
             403 | 404 => Error::config(said).hint(
                 "there may be no such account: check `account` (`myorg-myaccount`), its region, and whether it is reached by a private link only",

@@ -60,16 +60,21 @@ impl Terms {
             let millis = set.map_or(usual, protocol::Period::duration).as_millis();
             Value::from(u64::try_from(millis.div_ceil(1000)).unwrap_or(u64::MAX))
         };
+        // Whatever an administrator has set for the account or the user, statements mean the same here.
         let parameters = BTreeMap::from([
             ("ABORT_DETACHED_QUERY", Value::from(true)),
             ("AUTOCOMMIT", Value::from(true)),
             ("CLIENT_SESSION_KEEP_ALIVE", Value::from(true)),
+            ("ERROR_ON_NONDETERMINISTIC_MERGE", Value::from(true)),
             ("GO_QUERY_RESULT_FORMAT", Value::from("JSON")),
             ("LOCK_TIMEOUT", seconds(account.lock_timeout, LOCK_TIMEOUT)),
             ("QUERY_TAG", Value::from(tag)),
             ("QUOTED_IDENTIFIERS_IGNORE_CASE", Value::from(false)),
+            ("ROWS_PER_RESULTSET", Value::from(0)),
             ("STATEMENT_TIMEOUT_IN_SECONDS", seconds(account.statement_timeout, STATEMENT_TIMEOUT)),
+            ("TIMESTAMP_INPUT_FORMAT", Value::from("AUTO")),
             ("TIMEZONE", Value::from("UTC")),
+            ("TIME_INPUT_FORMAT", Value::from("AUTO")),
         ]);
         Self { query: query.filter_map(|(name, value)| Some((name, value.clone()?))).collect(), parameters }
     }
@@ -183,12 +188,16 @@ mod tests {
                     "ABORT_DETACHED_QUERY": true,
                     "AUTOCOMMIT": true,
                     "CLIENT_SESSION_KEEP_ALIVE": true,
+                    "ERROR_ON_NONDETERMINISTIC_MERGE": true,
                     "GO_QUERY_RESULT_FORMAT": "JSON",
                     "LOCK_TIMEOUT": 30,
                     "QUERY_TAG": "tag",
                     "QUOTED_IDENTIFIERS_IGNORE_CASE": false,
+                    "ROWS_PER_RESULTSET": 0,
                     "STATEMENT_TIMEOUT_IN_SECONDS": 14400,
+                    "TIMESTAMP_INPUT_FORMAT": "AUTO",
                     "TIMEZONE": "UTC",
+                    "TIME_INPUT_FORMAT": "AUTO",
                 },
             }})
         );

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
@@ -154,4 +155,75 @@ fn airbytes_columns_follow_the_streams() {
         "{sql}"
     );
     assert!(sql.contains("}'), 0 FROM"), "{sql}");
+}
+
+/// Models ask for rows that are later than the last they know.
+#[test]
+fn each_commit_is_later_than_the_one_before_whatever_the_clock_says() {
+    let mut world = World::new(&json!({ "airbyte_columns": true }));
+    for expected in ["00:00:00.000000", "00:00:00.000001", "00:00:00.000002"] {
+        let sequence = world.standing.sequence + 1;
+        let load = world.made(&commit(WriteMode::Append, sequence, &[5], true));
+        let sql = &load.steps[0].sql;
+        assert!(sql.contains(&format!("TO_TIMESTAMP_TZ('1970-01-01 {expected} +00:00')")), "{sql}");
+    }
+}
+
+#[test]
+fn names_that_differ_by_the_case_of_other_letters_are_not_copied_by_any_case() {
+    let field = |name| Field::new(name, DataType::Int64, true);
+    let first = commit(WriteMode::Append, 1, &[5], true);
+    let alike = Commit { schema: Arc::new(Schema::new(vec![field("é"), field("É")])), ..first };
+    let load = World::new(&json!({})).plan(&alike).unwrap();
+    assert!(load.copies[0].0.contains("= CASE_SENSITIVE "), "{}", load.copies[0].0);
+    assert!(load.steps[0].sql.contains(r#"("é", "É") SELECT "é", "É" FROM"#), "{}", load.steps[0].sql);
+}
+
+#[test]
+fn every_name_of_a_commit_is_quoted() {
+    let mut world =
+        World::new(&json!({ "names": "source", "schema": "\"Ra\"\"w\"", "state_schema": "\"it's\"" }));
+    let target = Target::new("we\"ird t'a; --", &world.config.places().unwrap()).unwrap();
+    let key = target.key.clone();
+    world.target = target;
+    let json = HashMap::from([("ARROW:extension:name".to_owned(), "arrow.json".to_owned())]);
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("a\"b", DataType::Int64, false),
+        Field::new("it's", DataType::Utf8, true).with_metadata(json),
+        Field::new("select", DataType::Time64(arrow_schema::TimeUnit::Microsecond), true),
+    ]));
+    let made = |write_mode| Commit { schema: Arc::clone(&schema), ..commit(write_mode, 1, &[5], true) };
+    let first = made(WriteMode::Append);
+    let own = world.config.places().unwrap().own("STATE");
+    let plan = |world: &World, commit: &Commit| {
+        Load::plan(Shape { config: &world.config }, &world.target, &world.standing, commit, "'@S/t/'", &own)
+            .unwrap()
+    };
+    let load = plan(&world, &first);
+    let id = first.id.to_string().replace('-', "");
+    let table = format!(r#""DB"."it's"."L_{key}_00000001_{id}""#);
+    let copy = format!(
+        "COPY INTO {table} FROM '@S/t/' FILES = ('00000001-x/0.parquet') FILE_FORMAT = (TYPE = PARQUET \
+         USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) \
+         MATCH_BY_COLUMN_NAME = CASE_SENSITIVE ON_ERROR = ABORT_STATEMENT"
+    );
+    assert_eq!(load.copies[0].0, copy);
+    let moved = format!(
+        r#""DB"."Ra""w"."we""ird t'a; --" ("a""b", "it's", "select") SELECT "a""b", PARSE_JSON("it's"), TO_TIME("select") FROM {table}"#
+    );
+    assert_eq!(load.steps[0].sql, format!("INSERT INTO {moved}"));
+    let (staging, columns) = load.staging.expect("a table between");
+    assert_eq!(
+        super::super::sql::ddl::create_transient(&staging, &columns),
+        format!(
+            r#"CREATE TRANSIENT TABLE IF NOT EXISTS {table} ("a""b" NUMBER(38, 0), "it's" VARCHAR, "select" VARCHAR) DATA_RETENTION_TIME_IN_DAYS = 0"#
+        )
+    );
+    let all = Commit { id: first.id, ..made(WriteMode::Overwrite) };
+    assert_eq!(plan(&world, &all).steps[0].sql, format!("INSERT OVERWRITE INTO {moved}"));
+    world.config = config(&json!({ "names": "source", "layout": "variant" }));
+    assert_eq!(
+        plan(&world, &first).steps[0].sql.split(" SELECT ").nth(1).unwrap().split(" FROM ").next().unwrap(),
+        r#"TO_VARIANT(OBJECT_CONSTRUCT_KEEP_NULL('a"b', "a""b", 'it''s', PARSE_JSON("it's"), 'select', TO_TIME("select")))"#
+    );
 }

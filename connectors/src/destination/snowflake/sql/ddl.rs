@@ -62,6 +62,15 @@ pub(in super::super) fn widen_column(name: &Name, column: &ColumnDefinition) -> 
     format!("ALTER TABLE {name} ALTER COLUMN {} SET DATA TYPE {}", column.name, column.sql_type)
 }
 
+/// The table, and others whose names differ by case or by letters that are none of ASCII's. Answers with how
+/// many rows they have, which needs no warehouse.
+pub(in super::super) fn show_table(name: &Name) -> String {
+    // Whatever means something in a pattern, or in a text, stands for any character.
+    let is_plain = |c: char| c.is_ascii_alphanumeric();
+    let pattern: String = name.object.name().chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    format!("SHOW TABLES LIKE {} IN SCHEMA {}", literal(&pattern), name.place())
+}
+
 /// Tables beside `name` whose names begin with `start`: letters, digits and underscores.
 pub(in super::super) fn show_tables(name: &Name, start: &str) -> String {
     // An underscore stands for any character there: what is found is looked at again.

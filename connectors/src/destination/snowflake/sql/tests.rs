@@ -58,6 +58,10 @@ fn tables_are_made_and_widened() {
             r#"ALTER TABLE "DB"."Raw.""1"""."select" ALTER COLUMN "N" SET DATA TYPE NUMBER(20, 4)"#,
         ),
         (ddl::show_tables(&table(), "L_0A_"), r#"SHOW TABLES LIKE 'L_0A_%' IN SCHEMA "DB"."Raw.""1""""#),
+        (
+            ddl::show_table(&name("it's \\ é%_x")),
+            r#"SHOW TABLES LIKE 'it_s______x' IN SCHEMA "DB"."Raw.""1""""#,
+        ),
         (ddl::describe(&name(&long)), &format!(r#"DESCRIBE TABLE "DB"."Raw.""1"""."{long}""#)),
     ] {
         assert_eq!(made, expected);

@@ -170,7 +170,8 @@ impl Internal {
                 worn = Some(granted);
             } else if error.kind().is_retryable() && repeats < REPEATS {
                 repeats += 1;
-                tokio::time::sleep(PAUSE * repeats).await;
+                let longest = protocol::longest_wait().unwrap_or(Duration::MAX);
+                tokio::time::sleep((PAUSE * repeats).min(longest)).await;
             } else {
                 return Err(error);
             }
