@@ -146,7 +146,9 @@ where
         event.record(&mut fields);
         let mut text = fields.message().unwrap_or_default();
         for (key, value) in &fields.0 {
-            text.push_str(&format!(" {key}={value}"));
+            for part in [" ", key, "=", value.as_str()] {
+                text.push_str(part);
+            }
         }
         self.0.log(event.metadata().level().as_str(), &text);
         Ok(())

@@ -61,16 +61,13 @@ fn without_verb(arguments: &Arguments, output: &Output) -> u8 {
 /// Carries out a verb that needs the log, signals and the runtime.
 fn run(verb: &Verb, global: &Global, output: &Output) -> Result<Answer, Failure> {
     let is_live = output.is_live() && matches!(verb, Verb::Sync(_));
-    let messages = match verb {
-        Verb::Airbyte(verb) => {
-            let messages = Messages::new(Output::stdout(), global.now);
-            log::start_messages(global, verb.source().debug, &messages)?;
-            Some(messages)
-        }
-        _ => {
-            log::start(global, output, is_live)?;
-            None
-        }
+    let messages = if let Verb::Airbyte(verb) = verb {
+        let messages = Messages::new(Output::stdout(), global.now);
+        log::start_messages(global, verb.source().debug, &messages)?;
+        Some(messages)
+    } else {
+        log::start(global, output, is_live)?;
+        None
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

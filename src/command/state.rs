@@ -114,7 +114,9 @@ pub(super) async fn import(arguments: &Import, context: &Context) -> Result<Answ
     let session = Session::open(&config, arguments.connection.as_deref()).await?;
     let filter = StreamFilter { patterns: arguments.streams.patterns.clone() };
     let (mut entries, notes) = given(&arguments.from, &session, &filter.patterns).await?;
-    notes.iter().for_each(|note| context.output.warn(&session.name, note));
+    for note in &notes {
+        context.output.warn(&session.name, note);
+    }
     entries.retain(|entry| filter.matches(&entry.stream));
     if entries.is_empty() {
         return Err(Failure::usage("the exported state has no such stream"));

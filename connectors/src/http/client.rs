@@ -83,16 +83,17 @@ impl Client {
             let location =
                 response.headers().get("location").map(|to| String::from_utf8_lossy(to.as_bytes()));
             let allowed = self.options.allow_insecure_redirects;
-            match redirect::next(&request, response.status().as_u16(), location.as_deref(), allowed)? {
-                Some(next) => request = Cow::Owned(next),
-                None => {
-                    let bounds = Bounds {
-                        idle: self.idle(&request),
-                        max_body: self.options.max_body,
-                        max_download: self.options.max_download,
-                    };
-                    return Incoming::new(response, request.url.clone(), bounds);
-                }
+            if let Some(next) =
+                redirect::next(&request, response.status().as_u16(), location.as_deref(), allowed)?
+            {
+                request = Cow::Owned(next);
+            } else {
+                let bounds = Bounds {
+                    idle: self.idle(&request),
+                    max_body: self.options.max_body,
+                    max_download: self.options.max_download,
+                };
+                return Incoming::new(response, request.url.clone(), bounds);
             }
         }
         Err(Error::data(format!("a request is redirected more than {} times", self.options.max_redirects))

@@ -13,8 +13,9 @@ static SKIPPED: AtomicU64 = AtomicU64::new(0);
 pub async fn pause(wait: Duration) {
     let longest = protocol::longest_wait().unwrap_or(Duration::MAX);
     let real = wait.min(longest);
-    if real < wait {
-        let skipped = u64::try_from((wait - real).as_millis()).unwrap_or(u64::MAX >> 1);
+    let cut = wait.saturating_sub(real);
+    if !cut.is_zero() {
+        let skipped = u64::try_from(cut.as_millis()).unwrap_or(u64::MAX >> 1);
         SKIPPED.fetch_add(skipped, Ordering::Relaxed);
     }
     tokio::time::sleep(real).await;

@@ -59,12 +59,10 @@ impl<'c> Cell<'c> {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "boolean",
-            Self::Number(_) | Self::Int(_) | Self::Float(_) => "number",
-            Self::Text(_) => "text",
+            Self::Number(_) | Self::Int(_) | Self::Float(_) | Self::Value(Value::Big(_)) => "number",
+            Self::Text(_) | Self::Value(Value::Bytes(_)) => "text",
             Self::Nested(raw) if raw.starts_with('{') => "object",
             Self::Value(Value::Map(_) | Value::Dict(_)) => "object",
-            Self::Value(Value::Big(_)) => "number",
-            Self::Value(Value::Bytes(_)) => "text",
             Self::Nested(_) | Self::Value(_) => "list",
         }
     }

@@ -13,6 +13,7 @@ use super::scan::{Fault, Quoted, Scanner, Span};
 use super::{EXTRA, Map, Records, Value};
 
 /// Columns that grow record by record.
+#[expect(clippy::struct_field_names, reason = "columns are what it is made of")]
 pub struct Columns {
     schema: SchemaRef,
     policy: UnfitPolicy,

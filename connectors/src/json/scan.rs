@@ -357,11 +357,12 @@ pub(crate) fn unescape_into(inner: &str, out: &mut String) {
 fn unicode(rest: &str) -> (char, usize) {
     let hex = |from: usize| rest.get(from..from + 4).and_then(|four| u32::from_str_radix(four, 16).ok());
     let high = hex(0).unwrap_or(0xfffd);
-    if (0xd800..0xdc00).contains(&high) && rest.get(4..6) == Some("\\u") {
-        if let Some(low) = hex(6).filter(|low| (0xdc00..0xe000).contains(low)) {
-            let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-            return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 10);
-        }
+    if (0xd800..0xdc00).contains(&high)
+        && rest.get(4..6) == Some("\\u")
+        && let Some(low) = hex(6).filter(|low| (0xdc00..0xe000).contains(low))
+    {
+        let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 10);
     }
     (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 4)
 }

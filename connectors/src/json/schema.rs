@@ -68,7 +68,7 @@ fn data_type(property: &Value, options: Options, depth: usize) -> Option<DataTyp
     match named.as_slice() {
         [] => alternatives(map, options, depth),
         ["string"] => Some(match (text("format"), airbyte_type) {
-            ("date-time", "timestamp_without_timezone") | ("", "timestamp_without_timezone") => {
+            ("date-time" | "", "timestamp_without_timezone") => {
                 DataType::Timestamp(TimeUnit::Microsecond, None)
             }
             ("date-time", _) | ("", "timestamp_with_timezone") => {

@@ -95,6 +95,7 @@ fn clock(text: &str) -> Option<(Read, Option<i64>)> {
 }
 
 /// `Z`, `+02:00`, `+0200`, `+02`, `UTC` or nothing.
+#[expect(clippy::option_option, reason = "no zone is something else than a zone that can't be read")]
 fn zone(text: &str) -> Option<Option<i64>> {
     if text.is_empty() {
         return Some(None);

@@ -32,7 +32,7 @@ pub(super) async fn run(verb: &Airbyte, context: &Context, messages: &Messages) 
         Airbyte::Spec(which) => spec(which, context, messages),
         Airbyte::Check(which) => check(which, context, messages).await,
         Airbyte::Discover(which) => {
-            let opened = Opened::of(which, context, messages, None).await?;
+            let opened = Opened::of(which, context, messages, None)?;
             opened.validate()?;
             discover(&opened, messages).await
         }
@@ -110,17 +110,20 @@ struct Opened {
 }
 
 impl Opened {
-    async fn of(
+    fn of(
         which: &AirbyteSource,
         context: &Context,
         messages: &Messages,
         catalog: Option<&Value>,
     ) -> Result<Self> {
-        let given = Given::read(which, context)?;
+        Self::open(Given::read(which, context)?, context, messages, catalog)
+    }
+
+    fn open(given: Given, context: &Context, messages: &Messages, catalog: Option<&Value>) -> Result<Self> {
         let specification = config::connection_specification(&given.manifest);
         let config = Value::Map(given.config);
         messages.mask(Mask::new(&specification, &config));
-        let clock = context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
+        let clock = clock(context);
         let options = http::Options::of_environment();
         let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options)?;
         // It learns what comes while reading: tokens of sessions, refreshed ones.
@@ -154,6 +157,10 @@ impl Opened {
         config::validate(&self.specification, &Value::Map(config))
             .map_err(|what| Error::config(format!("Config validation error: {what}")))
     }
+}
+
+fn clock(context: &Context) -> Clock {
+    context.global.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed)
 }
 
 /// Prints the manifest's specification; without a manifest, that of manifests in general.
@@ -210,10 +217,19 @@ fn general_specification() -> serde_json::Value {
 
 /// Says whether the configuration works. That it does not is an answer, no failure.
 async fn check(which: &AirbyteSource, context: &Context, messages: &Messages) -> Outcome {
-    let opened = Opened::of(which, context, messages, None).await?;
-    let checked = match opened.validate() {
-        Ok(()) => opened.engine.check().await,
-        invalid => invalid,
+    let given = Given::read(which, context)?;
+    let config = Value::Map(given.config.clone());
+    messages.mask(Mask::new(&config::connection_specification(&given.manifest), &config));
+    let prepared = config::prepare(&given.manifest, config, &clock(context));
+    let checked = match prepared {
+        Ok(_) => {
+            let opened = Opened::open(given, context, messages, None)?;
+            match opened.validate() {
+                Ok(()) => opened.engine.check().await,
+                invalid => invalid,
+            }
+        }
+        Err(invalid) => Err(invalid),
     };
     let status = match checked {
         Ok(()) => json!({ "status": "SUCCEEDED" }),
@@ -248,19 +264,18 @@ fn described(info: &StreamInfo) -> String {
     match &info.cursor_field {
         Some(field) => {
             let field = json!(field);
-            text.push_str(&format!(
-                r#","incremental"],"source_defined_cursor":{},"default_cursor_field":[{field}]"#,
-                !info.chooses_cursor
-            ));
+            let defined = !info.chooses_cursor;
+            text = format!(
+                r#"{text},"incremental"],"source_defined_cursor":{defined},"default_cursor_field":[{field}]"#
+            );
         }
         None => text.push(']'),
     }
     if !info.primary_key.is_empty() {
         let key: Vec<[&String; 1]> = info.primary_key.iter().map(|column| [column]).collect();
-        text.push_str(&format!(r#","source_defined_primary_key":{}"#, json!(key)));
+        text = format!(r#"{text},"source_defined_primary_key":{}"#, json!(key));
     }
-    text.push_str(&format!(r#","is_resumable":{},"is_file_based":false}}"#, info.cursor_field.is_some()));
-    text
+    format!(r#"{text},"is_resumable":{},"is_file_based":false}}"#, info.cursor_field.is_some())
 }
 
 /// Reads the streams of a catalog.
@@ -270,7 +285,7 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
         Some(path) => States::read(path)?,
         None => States::none(),
     };
-    let opened = Opened::of(&arguments.source, context, messages, Some(&catalog.value)).await?;
+    let opened = Opened::of(&arguments.source, context, messages, Some(&catalog.value))?;
     opened.validate()?;
     let known = opened.engine.names().await?;
     let mut names: Vec<&str> = Vec::new();
@@ -288,12 +303,12 @@ async fn read(arguments: &AirbyteRead, context: &Context, messages: &Messages) -
         let (engine, is_verbose, messages) =
             (Arc::clone(&opened.engine), opened.envelope.is_verbose, messages.clone());
         let (name, state) = (name.to_owned(), states.of_stream(name).cloned());
-        let stated = name.clone();
+        let of = name.clone();
         let read = async move { stream(&engine, &name, state.as_ref(), is_verbose, &messages).await };
         async move {
             // A bug in one stream is not the end of the others.
             let broken = |error| Error::internal("the stream's task broke off").with_source(error);
-            (stated, tokio::spawn(read).await.map_err(broken).and_then(|result| result))
+            (of, tokio::spawn(read).await.map_err(broken).and_then(|result| result))
         }
     });
     let mut reads = futures::stream::iter(reads).buffer_unordered(STREAMS_AT_ONCE);

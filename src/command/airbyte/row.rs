@@ -147,9 +147,9 @@ fn write_value(array: &dyn Array, row: usize, out: &mut String) {
         DataType::FixedSizeBinary(size) => {
             let octets = array.as_fixed_size_binary().value(row);
             if *size == 16 {
-                write_uuid(octets, out)
+                write_uuid(octets, out);
             } else {
-                write_quoted(BASE64_STANDARD.encode(octets), out)
+                write_quoted(BASE64_STANDARD.encode(octets), out);
             }
         }
         DataType::Date32 | DataType::Time64(_) | DataType::Timestamp(..) => write_time(array, row, out),

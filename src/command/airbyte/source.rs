@@ -130,7 +130,9 @@ async fn check(which: &AirbyteSource, context: &Context, messages: &Messages) ->
     };
     let status = match checked.await {
         Ok(facts) => {
-            facts.iter().for_each(|fact| messages.log("INFO", fact));
+            for fact in facts {
+                messages.log("INFO", fact);
+            }
             json!({ "status": "SUCCEEDED" })
         }
         Err(error) => json!({ "status": "FAILED", "message": messages.masked(&format!("{error:#}")) }),
@@ -259,24 +261,23 @@ async fn one(
         None => StreamState::default(),
     };
     let left = before.unfinished.filter(|left| left.fingerprint == stream.fingerprint());
-    let (left, is_resumable) = match left {
-        Some(left) => (left, true),
-        None => {
-            let parallelism = NonZeroUsize::new(PARALLEL).expect("it is not 0");
-            let plan =
-                source.plan(&stream, before.source.as_ref(), parallelism, Lifetime::Session, false).await?;
-            plan.notes.iter().for_each(|note| messages.log("WARN", note));
-            let remaining = plan.partitions.into_iter().map(|planned| planned.partition).collect();
-            let left = Unfinished {
-                sync: SyncId::new(),
-                fingerprint: stream.fingerprint(),
-                mode: plan.mode,
-                next: plan.next,
-                max_in_flight: plan.max_in_flight,
-                remaining,
-            };
-            (left, plan.grain == Grain::Partition)
-        }
+    let (left, is_resumable) = if let Some(left) = left {
+        (left, true)
+    } else {
+        let parallelism = NonZeroUsize::new(PARALLEL).expect("it is not 0");
+        let plan =
+            source.plan(&stream, before.source.as_ref(), parallelism, Lifetime::Session, false).await?;
+        plan.notes.iter().for_each(|note| messages.log("WARN", note));
+        let remaining = plan.partitions.into_iter().map(|planned| planned.partition).collect();
+        let left = Unfinished {
+            sync: SyncId::new(),
+            fingerprint: stream.fingerprint(),
+            mode: plan.mode,
+            next: plan.next,
+            max_in_flight: plan.max_in_flight,
+            remaining,
+        };
+        (left, plan.grain == Grain::Partition)
     };
     let most = left.max_in_flight.map_or(PARALLEL, |most| most.get().min(PARALLEL));
     let partitions = left.remaining.clone();

@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str) -> Option<Vec<Foreign>> {
     for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
         match value.ok()? {
             Value::Array(messages) => {
-                messages.iter().try_for_each(|message| message_of(message, &mut found))?
+                messages.iter().try_for_each(|message| message_of(message, &mut found))?;
             }
             Value::Object(map) if map.contains_key("states") && map.contains_key("version") => return None,
             value @ Value::Object(_) => any_of(&value, &mut found)?,
@@ -162,9 +162,9 @@ pub(super) fn export(source: &dyn DynSource, entries: &[StateEntry]) -> Result<V
 mod tests {
     use super::*;
 
-    fn one(namespace: Option<&str>) -> Option<Vec<Foreign>> {
+    fn one(namespace: Option<&str>) -> Vec<Foreign> {
         let namespace = namespace.map(str::to_owned);
-        Some(vec![Foreign { namespace, name: "items".to_owned(), state: json!({ "at": "x" }) }])
+        vec![Foreign { namespace, name: "items".to_owned(), state: json!({ "at": "x" }) }]
     }
 
     #[test]
@@ -185,11 +185,11 @@ mod tests {
             r#"{"state":{"items":{"at":"x"}}}"#.to_owned(),
             r#"[{"type":"LEGACY","data":{"items":{"at":"x"}}}]"#.to_owned(),
         ] {
-            assert_eq!(parse(&text), one(None), "{text}");
+            assert_eq!(parse(&text), Some(one(None)), "{text}");
         }
         let spaced = snake.replace("\"name\"", "\"namespace\":\"public\",\"name\"");
         let found = parse(&format!(r#"[{{"type":"STREAM","stream":{spaced}}}]"#));
-        assert_eq!(found, one(Some("public")));
+        assert_eq!(found, Some(one(Some("public"))));
         assert!(found.unwrap()[0].is_of("public.items"));
         assert_eq!(parse("[]"), Some(Vec::new()));
         for other in [r#"{"version":1,"connection":"c","states":[]}"#, "[1]", "nonsense", r#"{"a":1}"#] {
@@ -204,6 +204,6 @@ mod tests {
                 r#"{{"type":"STATE","state":{{"type":"STREAM","stream":{{"stream_descriptor":{{"name":"items"}},"stream_state":{{"at":"{at}"}}}}}}}}"#
             )
         };
-        assert_eq!(parse(&format!("{}\n{}", line("w"), line("x"))), one(None));
+        assert_eq!(parse(&format!("{}\n{}", line("w"), line("x"))), Some(one(None)));
     }
 }

@@ -85,11 +85,12 @@ spec:
     properties: {{token: {{type: string, airbyte_secret: true}}}}
 "
         );
-        let streams: String = (0..more)
+        let streams: Vec<String> = (0..more)
             .map(|number| {
                 format!("  - {{$ref: '#/definitions/stream', name: more_{number}, $parameters: {{path: items}}}}\n")
             })
             .collect();
+        let streams = streams.concat();
         text = text.replace("spec:\n", &format!("{streams}spec:\n"));
         text
     }

@@ -92,7 +92,7 @@ fn a_configuration_that_the_manifest_refuses_is_named() {
     let place = place(&api, 0, ITEMS);
     let text = place.read("tidegate.yaml").replace("token:", "tokken:");
     place.write("tidegate.yaml", &text);
-    place.run(&["check"]).exits(78).says("'token' is a required property");
+    place.run(&["check"]).exits(78).prints("'token' is a required property");
 }
 
 #[test]

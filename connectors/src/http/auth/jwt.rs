@@ -83,7 +83,7 @@ impl Algorithm {
 pub struct Key(Kind);
 
 enum Kind {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     Rsa(rsa::KeyPair, &'static dyn RsaEncoding),
     Curve(EcdsaKeyPair),
     Edwards(Ed25519KeyPair),
@@ -93,7 +93,7 @@ impl Key {
     /// A secret as it is, for HS*; else a private key in PEM: PKCS#8, PKCS#1 (RSA) or SEC1 (EC), and under a
     /// passphrase PKCS#8.
     pub fn new(algorithm: Algorithm, secret: &str, passphrase: Option<&str>) -> Result<Self> {
-        let shared = |kind| Ok(Self(Kind::Secret(hmac::Key::new(kind, secret.as_bytes()))));
+        let shared = |kind| Ok(Self(Kind::Secret(Box::new(hmac::Key::new(kind, secret.as_bytes())))));
         let rsa = |encoding| {
             let der = der(secret, passphrase)?;
             let pair = rsa::KeyPair::from_pkcs8(&der).or_else(|_| rsa::KeyPair::from_der(&der));

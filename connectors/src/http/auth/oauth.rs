@@ -134,6 +134,10 @@ fn read(answer: &Answer, now: chrono::DateTime<chrono::Utc>) -> Result<Tokens> {
         Value::String(text) => text.parse().ok(),
         number => number.as_f64(),
     };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a lifetime without end is cut to the longest there is"
+    )]
     let lifetime = seconds.and_then(|seconds: f64| TimeDelta::try_milliseconds((seconds * 1000.0) as i64));
     let expires = now.checked_add_signed(lifetime.unwrap_or(LIFETIME) - MARGIN);
     Ok(Tokens { access, expires, refresh: text("refresh_token") })

@@ -89,8 +89,8 @@ fn weights_count_and_what_never_fits_is_an_error() {
     assert!(Matcher::new().weight(0).is_err());
 }
 
-#[test]
-fn the_first_policy_that_fits_is_the_one() {
+#[tokio::test]
+async fn the_first_policy_that_fits_is_the_one() {
     let fits = |matcher: Matcher| matcher.fits(&request("https://api.test:8443/v1/items/?a=1&b=x%20y&a=2"));
     assert!(fits(Matcher::new()));
     assert!(fits(Matcher::new().method("get").base("https://api.test:8443/").path("^/v1/items$").unwrap()));
@@ -104,7 +104,7 @@ fn the_first_policy_that_fits_is_the_one() {
 
     let free = Policy::unlimited().matching(vec![Matcher::new().header("X-Sandbox", "yes")]);
     let budget = Budget::new(vec![free, Policy::fixed_window(SECOND, 0)]);
-    assert!(futures::executor::block_on(budget.acquire(&request("https://api.test/"))).is_ok());
+    assert!(budget.acquire(&request("https://api.test/")).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,11 +72,7 @@ fn each_encoding_is_undone_in_whatever_pieces_it_comes() {
             assert!(undo(name, &data, size).unwrap() == text, "{name} by {size}");
         }
         assert_eq!(undo("br", BROTLI, size).unwrap(), b"hello");
-        assert_eq!(
-            undo("gzip, br", b"\x0b\x02\x80hello\x03", size).is_err(),
-            true,
-            "what is in it is not gzip"
-        );
+        assert!(undo("gzip, br", BROTLI, size).is_err(), "what is in it is not gzip");
     }
 }
 

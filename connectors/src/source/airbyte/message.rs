@@ -66,8 +66,8 @@ pub(super) struct Failure {
     pub(super) message: String,
     #[serde(default)]
     internal_message: Option<String>,
-    #[serde(default)]
-    failure_type: Option<String>,
+    #[serde(default, rename = "failure_type")]
+    kind: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +85,7 @@ pub(super) struct Catalog {
 impl Failure {
     /// The failure as an error of ours. One that is neither the configuration's nor anything that is known may pass.
     pub(super) fn error(&self, mask: impl Fn(&str) -> String) -> Error {
-        let kind = match self.failure_type.as_deref() {
+        let kind = match self.kind.as_deref() {
             Some("config_error") => ErrorKind::Config,
             _ => ErrorKind::Transient,
         };

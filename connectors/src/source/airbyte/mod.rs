@@ -88,7 +88,7 @@ impl Source for Airbyte {
 
     async fn check(&self) -> Result<Vec<String>> {
         let mut answer = None;
-        let mut asked = self.ask("check", &[]).await?;
+        let mut asked = self.ask("check", &[])?;
         while let Some(chunk) = asked.run.next().await? {
             for message in self.messages(&chunk, &mut asked.failure)? {
                 answer = message.status.or(answer);
@@ -186,7 +186,7 @@ struct Asked {
 }
 
 impl Airbyte {
-    async fn ask(&self, verb: &str, files: &[(&str, &str)]) -> Result<Asked> {
+    fn ask(&self, verb: &str, files: &[(&str, &str)]) -> Result<Asked> {
         let config = self.settings.value().to_json();
         let mut all = vec![("config", config.as_str())];
         all.extend_from_slice(files);
@@ -246,7 +246,7 @@ impl Airbyte {
     async fn entries(&self) -> Result<&[Value]> {
         let discovered = self.catalog.get_or_try_init(|| async {
             let mut found = None;
-            let mut asked = self.ask("discover", &[]).await?;
+            let mut asked = self.ask("discover", &[])?;
             while let Some(chunk) = asked.run.next().await? {
                 for message in self.messages(&chunk, &mut asked.failure)? {
                     found = message.catalog.or(found);
@@ -289,7 +289,7 @@ impl Airbyte {
         if !state.is_empty() {
             files.push(("state", given.as_str()));
         }
-        let mut asked = self.ask("read", &files).await?;
+        let mut asked = self.ask("read", &files)?;
         let mut reading =
             Reading { filler: Filler::new(stream, out)?, page: String::new(), state, name: &stream.name };
         while let Some(chunk) = asked.run.next().await? {

@@ -35,6 +35,11 @@ impl Clock {
         }
     }
 
+    /// Whether it stands.
+    pub(crate) fn stands(&self) -> bool {
+        matches!(self.0, Kind::Fixed(_))
+    }
+
     /// What time it is in UTC, to the microsecond.
     pub(crate) fn wall(&self) -> NaiveDateTime {
         use chrono::{DurationRound, TimeDelta};

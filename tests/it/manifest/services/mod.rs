@@ -29,7 +29,7 @@ fn read(report: &Value, stream: &str) -> u64 {
     let streams = report["streams"].as_array().expect("the report lists streams");
     let found = streams.iter().find(|found| found["stream"] == stream || found["name"] == stream);
     let found = found.unwrap_or_else(|| panic!("no {stream} in {report}"));
-    found["rows"].as_u64().unwrap_or_else(|| panic!("no rows in {found}"))
+    found["rows_read"].as_u64().unwrap_or_else(|| panic!("no rows in {found}"))
 }
 
 #[test]
@@ -52,7 +52,9 @@ fn kinto_by_pages_in_a_header_with_what_was_deleted() {
     let mut feed = all.clone();
     feed.extend(["r2 20 -", "r5 - true", "r8 8 -"].map(str::to_owned));
     feed.sort();
-    assert_eq!(rows(&project, "orders", "id, count, deleted"), feed, "what changed came once, {report}");
+    let mut found = rows(&project, "orders", "id, count, deleted");
+    found.sort();
+    assert_eq!(found, feed, "what changed came once, {report}");
     let now = ["r1 1", "r2 20", "r3 3", "r4 4", "r6 6", "r7 7", "r8 8"];
     assert_eq!(rows(&project, "everything", "id, count"), now);
 

@@ -46,7 +46,8 @@ impl Service {
         if !authorization.is_empty() {
             lines = format!("{lines}Authorization: {authorization}\r\n");
         }
-        let answer = request_as(method, self.port, path, &lines, &body.to_string());
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = request_as(method, self.port, path, &lines, &body);
         let (status, body) = answer.unwrap_or_else(|| panic!("{path}: no answer; {}", self.process.log()));
         assert!((200..300).contains(&status), "{method} {path}: {status} {body}");
         serde_json::from_str(&body).unwrap_or(Value::Null)

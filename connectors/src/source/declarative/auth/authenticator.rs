@@ -124,8 +124,8 @@ impl Authenticator {
 
     /// An error without the secrets of this source.
     #[must_use]
-    pub fn mask(&self, error: Error) -> Error {
-        self.scope.vault().mask().error(&error)
+    pub fn mask(&self, error: &Error) -> Error {
+        self.scope.vault().mask().error(error)
     }
 
     async fn told(&self, token: &Token) -> Result<String> {

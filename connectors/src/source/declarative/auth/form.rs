@@ -14,7 +14,9 @@ pub(super) fn encode(fields: &Map) -> String {
     for (name, value) in fields.iter() {
         match value {
             Value::List(items) | Value::Tuple(items) | Value::Set(items) => {
-                items.iter().for_each(|item| append(&mut out, name, item));
+                for item in items {
+                    append(&mut out, name, item);
+                }
             }
             Value::Map(map) => map.keys().for_each(|key| append(&mut out, name, &Value::from(key))),
             one => append(&mut out, name, one),

@@ -108,7 +108,7 @@ impl OAuth {
 impl Options {
     fn build(component: &Component<'_>) -> Result<Self> {
         let named = |field: &str, default: &str| -> Result<TextTemplate> {
-            Ok(filled(component, field)?.map_or_else(|| TextTemplate::compile(default), Ok)?)
+            filled(component, field)?.map_or_else(|| TextTemplate::compile(default), Ok)
         };
         let uses_assertion = component.flag("use_profile_assertion", false)?;
         let assertion = match component.child("profile_assertion")?.filter(|_| uses_assertion) {
@@ -157,17 +157,14 @@ impl Options {
 
     /// The token that the configuration gives, as it stands now.
     fn given(&self, scope: &Scope) -> Result<Option<Tokens>> {
-        let (access, expires) = match &self.updater {
-            Some(updater) => {
-                let read = |path: &[String]| text_of(&scope.vault().read(scope.config(), path));
-                (read(&updater.access), Some(read(&updater.expiry)).filter(|text| !text.is_empty()))
-            }
-            None => {
-                let text = |template: &Option<TextTemplate>| {
-                    template.as_ref().map(|template| self.text(template, scope)).transpose()
-                };
-                (text(&self.access_token)?.unwrap_or_default(), text(&self.expiry)?)
-            }
+        let (access, expires) = if let Some(updater) = &self.updater {
+            let read = |path: &[String]| text_of(&scope.vault().read(scope.config(), path));
+            (read(&updater.access), Some(read(&updater.expiry)).filter(|text| !text.is_empty()))
+        } else {
+            let text = |template: &Option<TextTemplate>| {
+                template.as_ref().map(|template| self.text(template, scope)).transpose()
+            };
+            (text(&self.access_token)?.unwrap_or_default(), text(&self.expiry)?)
         };
         if access.is_empty() {
             return Ok(None);
@@ -363,7 +360,10 @@ impl TokenStore for Store {
                 changes.push((updater.refresh.as_slice(), Value::from(refresh.reveal())));
             }
             if let Some(expires) = tokens.expires {
-                changes.push((updater.expiry.as_slice(), Value::from(written(expires))));
+                changes.push((
+                    updater.expiry.as_slice(),
+                    Value::from(written(self.scope.vault().told(self.scope.clock(), expires))),
+                ));
             }
             self.scope.vault().write(self.scope.config(), changes)
         })

@@ -53,7 +53,7 @@ impl Session {
     pub(super) async fn token(&self, scope: &Scope) -> Result<String> {
         let vault = scope.vault();
         let Some(lasts) = self.lasts else {
-            return Ok(self.login.token(scope).await?);
+            return self.login.token(scope).await;
         };
         let keeper = vault.token(self.key.clone(), || {
             let (login, scope) = (Arc::clone(&self.login), scope.clone());

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use protocol::Result;
 use tokio::sync::Semaphore;
 
@@ -77,6 +77,15 @@ impl Vault {
             Some(keeper) => keeper(config),
             None => Ok(()),
         }
+    }
+
+    /// An expiry by [`Self::now`], as it is told: by a clock that stands it has not come closer since.
+    pub(super) fn told(&self, clock: &Clock, expires: DateTime<Utc>) -> DateTime<Utc> {
+        if !clock.stands() {
+            return expires;
+        }
+        let passed = self.now(clock) - clock.now();
+        expires.checked_sub_signed(passed).map_or(expires, |told| told.round_subsecs(0))
     }
 
     /// The time by which tokens run out: it passes even where the run's clock stands, because the server's does.

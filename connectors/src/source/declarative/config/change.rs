@@ -66,7 +66,9 @@ impl Change {
                 {
                     return Ok(());
                 }
-                paths.iter().for_each(|path| place::remove(config, path));
+                for path in paths {
+                    place::remove(config, path);
+                }
                 Ok(())
             }
         }

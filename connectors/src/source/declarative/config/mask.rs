@@ -118,7 +118,9 @@ fn marked(schema: &Value, value: &Value, found: &mut Vec<String>, depth: usize) 
         }
     }
     if let (Some(schema), Some(items)) = (schema.get("items"), value.as_list()) {
-        items.iter().for_each(|item| marked(schema, item, found, depth + 1));
+        for item in items {
+            marked(schema, item, found, depth + 1);
+        }
     }
 }
 
@@ -135,7 +137,11 @@ fn named(value: &Value, is_secret: bool, found: &mut Vec<String>, depth: usize) 
                 named(value, telling, found, depth + 1);
             }
         }
-        Value::List(items) => items.iter().for_each(|item| named(item, false, found, depth + 1)),
+        Value::List(items) => {
+            for item in items {
+                named(item, false, found, depth + 1);
+            }
+        }
         Value::Text(text) if is_secret && text.len() >= 6 && !is_word(text) => found.push(text.clone()),
         _ => {}
     }
@@ -155,7 +161,11 @@ fn texts(value: &Value, found: &mut Vec<String>, depth: usize) {
     match value {
         Value::None | Value::Bool(_) => {}
         Value::Map(map) => map.values().for_each(|value| texts(value, found, depth + 1)),
-        Value::List(items) => items.iter().for_each(|item| texts(item, found, depth + 1)),
+        Value::List(items) => {
+            for item in items {
+                texts(item, found, depth + 1);
+            }
+        }
         one => found.push(text_of(one)),
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Definition {
 }
 
 enum Start {
-    Time(Bound),
+    Time(Box<Bound>),
     Count(i64),
 }
 
@@ -86,7 +86,7 @@ impl Definition {
             granularity,
             clamp: Clamp::build(cursor, scope)?,
             is_strict: cursor.flag("is_compare_strictly", false)?,
-            start: Start::Time(start),
+            start: Start::Time(Box::new(start)),
             end: Bound::build(cursor, "end_datetime", &format)?,
             lookback: template("lookback_window")?,
             step: template("step")?,

@@ -132,7 +132,7 @@ impl Many {
                     let part = state.get(key).and_then(Value::as_map);
                     part.ok_or_else(|| Error::data(format!("a partition of the state has no {key:?}")))
                 };
-                let cursor = Single::new(Arc::clone(&self.definition), part("cursor")?.clone(), 0)?;
+                let cursor = Single::new(&self.definition, part("cursor")?.clone(), 0)?;
                 self.enter(identity(part("partition")?).into(), part("partition")?, cursor);
             }
             if let Some(Value::Map(global)) = state.get("state") {
@@ -169,7 +169,7 @@ impl Many {
             Some(global) => (global.clone(), self.lookback_seconds),
             None => (Map::new(), 0),
         };
-        Single::new(Arc::clone(&self.definition), state, seconds)
+        Single::new(&self.definition, state, seconds)
     }
 
     fn enter(&mut self, key: Arc<str>, partition: &Map, cursor: Single) -> u64 {
@@ -203,12 +203,11 @@ impl Many {
     ) -> Result<Option<Begun>> {
         self.make_room();
         let key: Arc<str> = identity(partition).into();
-        let number = match self.by_key.get(&key) {
-            Some(number) => *number,
-            None => {
-                let cursor = self.fresh()?;
-                self.enter(Arc::clone(&key), partition, cursor)
-            }
+        let number = if let Some(number) = self.by_key.get(&key) {
+            *number
+        } else {
+            let cursor = self.fresh()?;
+            self.enter(Arc::clone(&key), partition, cursor)
         };
         let entry = self.entries.get_mut(&number).ok_or_else(|| Error::internal("a partition is gone"))?;
         if std::mem::replace(&mut entry.is_made, true) || self.tracks.contains_key(&key) {
@@ -220,10 +219,10 @@ impl Many {
         self.next_track += 1;
         self.working.insert(track);
         self.tracks.insert(Arc::clone(&key), Track { number: track, open: 0, is_cut: false });
-        if self.pending.back().is_none_or(|last| last.version != version) {
-            if let Some(parents) = parents() {
-                self.pending.push_back(Pending { parents, version, number: track });
-            }
+        if self.pending.back().is_none_or(|last| last.version != version)
+            && let Some(parents) = parents()
+        {
+            self.pending.push_back(Pending { parents, version, number: track });
         }
         Ok(Some(Begun { key, windows }))
     }
@@ -258,10 +257,10 @@ impl Many {
     pub(super) fn observe(&mut self, key: &str, number: u64, point: Point, text: Value) -> Result<()> {
         self.has_synced = true;
         self.see(text, false);
-        if !self.use_global {
-            if let Some(entry) = self.entry(key) {
-                entry.cursor.observe(number, point)?;
-            }
+        if !self.use_global
+            && let Some(entry) = self.entry(key)
+        {
+            entry.cursor.observe(number, point)?;
         }
         Ok(())
     }
@@ -274,14 +273,14 @@ impl Many {
         self.open_slices -= 1;
         let is_done = track.is_cut && track.open == 0;
         let track = track.number;
-        if !self.use_global {
-            if let Some(entry) = self.entry(key) {
-                entry.cursor.close(number, bounds)?;
-                let (state, value, place) = (entry.cursor.state(), entry.cursor.value(), entry.place);
-                self.table.set(place, state);
-                if is_done {
-                    self.see(value, false);
-                }
+        if !self.use_global
+            && let Some(entry) = self.entry(key)
+        {
+            entry.cursor.close(number, bounds)?;
+            let (state, value, place) = (entry.cursor.state(), entry.cursor.value(), entry.place);
+            self.table.set(place, state);
+            if is_done {
+                self.see(value, false);
             }
         }
         self.version += 1;
@@ -328,10 +327,10 @@ impl Many {
 
     /// What is wanted of the records of a partition.
     pub(super) fn wanted(&mut self, key: &str) -> Result<(Point, Point)> {
-        if !self.use_global {
-            if let Some(entry) = self.entry(key) {
-                return entry.cursor.wanted();
-            }
+        if !self.use_global
+            && let Some(entry) = self.entry(key)
+        {
+            return entry.cursor.wanted();
         }
         self.fresh()?.wanted()
     }

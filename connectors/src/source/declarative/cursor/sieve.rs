@@ -29,10 +29,10 @@ impl Sieve {
         if value.is_none() {
             return Ok(true);
         }
-        if let (Some((last, keeps)), Some(text)) = (&self.last, value.as_text()) {
-            if last == text {
-                return Ok(*keeps);
-            }
+        if let (Some((last, keeps)), Some(text)) = (&self.last, value.as_text())
+            && last == text
+        {
+            return Ok(*keeps);
         }
         let Some(point) = definition.axis.read(value) else { return Ok(true) };
         let keeps = !point.before(lower)? && !upper.before(&point)?;

@@ -30,14 +30,14 @@ pub(super) struct Single {
 
 impl Single {
     /// A cursor that begins at `state`, looking back so many seconds more than the manifest says.
-    pub(super) fn new(definition: Arc<Definition>, mut state: Map, lookback_seconds: i64) -> Result<Self> {
+    pub(super) fn new(definition: &Arc<Definition>, mut state: Map, lookback_seconds: i64) -> Result<Self> {
         let start = definition.start()?;
         let lookback = definition.lookback()?;
         if lookback_seconds > 0 {
-            look_back(&definition, &mut state, lookback_seconds)?;
+            look_back(definition, &mut state, lookback_seconds)?;
         }
         let fresh = |from: Point, intervals, legacy| Self {
-            definition: Arc::clone(&definition),
+            definition: Arc::clone(definition),
             start: start.clone(),
             from,
             lookback,
@@ -73,10 +73,10 @@ impl Single {
         let granularity = self.definition.granularity.as_ref();
         merge(&mut self.intervals, granularity)?;
         let mut ranges = Vec::new();
-        if let Some(first) = self.intervals.first() {
-            if self.start.before(&first.start)? {
-                ranges.push(Range::Gap { lower: self.start.clone(), upper: first.start.clone() });
-            }
+        if let Some(first) = self.intervals.first()
+            && self.start.before(&first.start)?
+        {
+            ranges.push(Range::Gap { lower: self.start.clone(), upper: first.start.clone() });
         }
         for pair in self.intervals.windows(2) {
             let [left, right] = pair else { continue };

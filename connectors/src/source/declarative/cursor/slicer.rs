@@ -20,7 +20,7 @@ pub struct Slicer {
 
 enum Cut {
     /// Windows of a stream without partitions.
-    Windows(Windows),
+    Windows(Box<Windows>),
     /// Partitions as they are.
     Parts(Box<dyn Walk>),
     /// Windows of each partition.
@@ -59,7 +59,7 @@ impl Slicer {
     pub(super) fn new(cursor: &Cursor, router: &Arc<Router>) -> Result<Self> {
         let cut = match &cursor.0.kind {
             Kind::Stateless => Cut::Parts(router.walk()),
-            Kind::Single(single) => Cut::Windows(lock(single).0.windows()?),
+            Kind::Single(single) => Cut::Windows(Box::new(lock(single).0.windows()?)),
             Kind::Many(course, _) => {
                 lock(course).began = Some(cursor.0.clock.now());
                 Cut::Both(Box::new(Both {

@@ -64,7 +64,7 @@ impl Slicing {
         let definition = definition.map(Arc::new);
         let kind = match (&definition, &cursor) {
             (Some(definition), _) if router.is_single() => {
-                Kind::Single(Mutex::new((Single::new(Arc::clone(definition), state, 0)?, 0)))
+                Kind::Single(Mutex::new((Single::new(definition, state, 0)?, 0)))
             }
             (Some(definition), Some(cursor)) => {
                 if !definition.is_time() {

@@ -113,12 +113,12 @@ impl Strategy {
                     (Some(wait), None) => self.bound(Some(wait))?,
                 }
             }
-            Kind::FromResponse(template) => self.from_response(template, seen, scope)?,
+            Kind::FromResponse(template) => self.of_response(template, seen, scope)?,
         };
         Ok(wait.filter(|wait| wait.is_finite()))
     }
 
-    fn from_response(
+    fn of_response(
         &self,
         template: &Template,
         seen: Option<&Seen<'_>>,

@@ -56,7 +56,7 @@ fn answer(step: &Value) -> Answer {
 struct End {
     sent: i64,
     waits: Vec<String>,
-    end: String,
+    by: String,
     message: Option<String>,
 }
 
@@ -69,7 +69,7 @@ fn run(definition: &Value, script: &[Value], config: &Value, start: i64) -> End 
     let time = Time::at(start);
     let scope = scope(time.clock(), config);
     let component = Component::new(definition, "handler").expect("a component");
-    let mut end = End { sent: 0, waits: Vec::new(), end: "unbuilt".to_owned(), message: None };
+    let mut end = End { sent: 0, waits: Vec::new(), by: "unbuilt".to_owned(), message: None };
     let Ok(handler) = ErrorHandler::build(Some(&component), &scope) else { return end };
     let mut tries = Tries::new();
     loop {
@@ -100,7 +100,7 @@ fn run(definition: &Value, script: &[Value], config: &Value, start: i64) -> End 
                 (name, Some(error.message().to_owned()))
             }
         };
-        name.clone_into(&mut end.end);
+        name.clone_into(&mut end.by);
         end.message = message;
         return end;
     }
@@ -130,13 +130,13 @@ fn acts_as_the_reference() {
                     other => format!("{}.0", other.as_int().expect("a number")),
                 })
                 .collect(),
-            end: case[2].get("end").and_then(Value::as_text).expect("an end").to_owned(),
+            by: case[2].get("end").and_then(Value::as_text).expect("an end").to_owned(),
             message: case[2].get("message").and_then(Value::as_text).map(str::to_owned),
         };
         let mut found = run(handler, script, config, 1_709_211_909_000_000);
         // Lost connections may come back: transient here, of the system there.
-        if script.iter().any(|step| step.get("lost").is_some()) && wanted.end == "system_error" {
-            "transient_error".clone_into(&mut wanted.end);
+        if script.iter().any(|step| step.get("lost").is_some()) && wanted.by == "system_error" {
+            "transient_error".clone_into(&mut wanted.by);
         }
         if wanted.message.is_none() {
             found.message = None;

@@ -4,12 +4,15 @@
 //! page, as they were extracted: filters and transformations are the stream's.
 
 mod order;
+mod reply;
 mod report;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use protocol::Result;
+use protocol::{Error, Result};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::component::Component;
 use super::number;
@@ -23,7 +26,7 @@ use order::Status;
 pub use report::Report;
 
 /// How long a report may take, where a manifest does not say so.
-const TIMEOUT: Duration = Duration::from_mins(60);
+const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Orders reports as an `AsyncRetriever` says.
 pub struct Jobs {
@@ -41,6 +44,8 @@ pub struct Jobs {
     timeout: Duration,
     /// How long to wait beside the usual before a report that failed is ordered again.
     respite: Duration,
+    /// No report can be had any more: the credentials are wrong, or the manifest is.
+    broken: AtomicBool,
     scope: Scope,
 }
 
@@ -95,18 +100,42 @@ impl Jobs {
                 .transpose()?,
             selector,
             paginator,
-            mapping: order::mapping(&component.required("status_mapping")?, scope)?,
+            mapping: order::mapping(&component.required("status_mapping")?)?,
             timeout: minutes.map_or(TIMEOUT, Duration::from_secs),
             respite: Duration::from_secs(respite.unwrap_or(0)),
+            broken: AtomicBool::new(false),
             scope: scope.clone(),
         })
     }
 
-    /// The report of one slice. Nothing is ordered before its first page is asked for.
+    /// The report of one slice. Nothing is ordered yet.
     #[must_use]
     pub fn report(self: &Arc<Self>, slice: Arc<StreamSlice>) -> Report {
         Report::new(Arc::clone(self), slice)
     }
+
+    /// Waits until one more report may be in the making.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let gone = |error| Error::internal("the limit of jobs is gone").with_source(error);
+        self.scope.vault().jobs().acquire_owned().await.map_err(gone)
+    }
+
+    /// Whether no report can be had any more: the credentials are wrong, or the manifest is.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    fn breaks(&self) {
+        self.broken.store(true, Ordering::Relaxed);
+    }
+}
+
+/// How many reports of a manifest may be in the making at once: one, unless it says something that makes sense.
+#[must_use]
+pub fn at_once(manifest: &Component<'_>, scope: &Scope) -> usize {
+    const FIELD: &str = "max_concurrent_async_job_count";
+    count(manifest, FIELD, scope).ok().flatten().and_then(|number| usize::try_from(number).ok()).unwrap_or(1)
 }
 
 /// A number, or a template that evaluates to one. Zero is none.

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use protocol::{Error, ErrorKind, Result};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Jobs;
-use crate::http::{Answer, Moment, pause};
+use super::reply::Reply;
+use crate::http::{Moment, pause};
 use crate::source::declarative::component::Component;
 use crate::source::declarative::request::{Call, Outcome, Requester};
-use crate::source::declarative::scope::Scope;
-use crate::source::declarative::template::{StreamSlice, TextTemplate, text_of};
+use crate::source::declarative::template::{StreamSlice, text_of};
 use crate::source::declarative::value::{Map, Value};
 
 /// Between two questions after a report.
@@ -33,11 +34,25 @@ pub(super) struct Made {
     pub(super) creation: Value,
     /// What templates see as `polling_response`.
     pub(super) polling: Value,
-    pub(super) answer: Answer,
+    /// The last word of the server on it.
+    reply: Reply,
 }
 
-/// Which words of the server mean which status. A word that means two is an error.
-pub(super) fn mapping(component: &Component<'_>, scope: &Scope) -> Result<Vec<(String, Status)>> {
+/// How one attempt ended.
+enum Ended {
+    Made(Box<Made>),
+    /// There is none to be had.
+    Nothing,
+    /// May be ordered again after so long.
+    Failed {
+        what: &'static str,
+        respite: Duration,
+        error: Option<Error>,
+    },
+}
+
+/// Which words of the server mean which status.
+pub(super) fn mapping(component: &Component<'_>) -> Result<Vec<(String, Status)>> {
     const FIELDS: [(&str, Status); 5] = [
         ("running", Status::Running),
         ("completed", Status::Completed),
@@ -45,98 +60,126 @@ pub(super) fn mapping(component: &Component<'_>, scope: &Scope) -> Result<Vec<(S
         ("timeout", Status::TimedOut),
         ("skipped", Status::Skipped),
     ];
-    let parameters = component.parameters();
-    let context = scope.context(&parameters);
     let mut mapping: Vec<(String, Status)> = Vec::new();
     for (field, status) in FIELDS {
         for word in component.texts(field)? {
-            let word = TextTemplate::compile(&word)?.eval_text(&context)?;
-            match mapping.iter().find(|(known, _)| *known == word) {
-                Some((_, known)) if *known != status => {
-                    return Err(component.fail(format!("{word:?} stands for two statuses")));
-                }
-                Some(_) => {}
-                None => mapping.push((word, status)),
+            if mapping.iter().any(|(known, _)| *known == word) {
+                return Err(component.fail(format!("{word:?} is named twice")));
             }
+            mapping.push((word, status));
         }
     }
     Ok(mapping)
 }
 
 impl Jobs {
-    /// Has the report of a slice made; nothing where the server says that there is none to be had.
-    pub(super) async fn order(&self, slice: &StreamSlice) -> Result<Option<Made>> {
-        let limit = self.scope.vault().jobs();
-        let gone = |error| Error::internal("the limit of jobs is gone").with_source(error);
-        let _permit = limit.acquire_owned().await.map_err(gone)?;
+    /// Has the report of a slice made; nothing where the server says that there is none to be had, or where no report
+    /// can be had any more. `turn` is kept until then.
+    pub(super) async fn order(
+        &self,
+        slice: &StreamSlice,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Option<Box<Made>>> {
         let mut attempt = 1;
-        loop {
-            let (failed, error, respite) = match self.create(slice).await {
-                Ok(creation) => {
-                    let seen = with(slice, &[("creation_response", &creation)]);
-                    match self.watch(&seen).await? {
-                        (Status::Completed, answer) => {
-                            let polling = response(&answer);
-                            return Ok(Some(Made { creation, polling, answer }));
-                        }
-                        (Status::Skipped, _) => return Ok(None),
-                        (status, _) => {
-                            if status == Status::TimedOut {
-                                self.give_up(&seen).await;
-                            }
-                            let what = if status == Status::TimedOut { "took too long" } else { "failed" };
-                            let respite =
-                                if status == Status::Failed { self.respite } else { Duration::ZERO };
-                            (what, None, respite)
-                        }
-                    }
+        let made = loop {
+            if self.is_broken() {
+                break None;
+            }
+            let ended = self.attempt(slice).await.inspect_err(|error| {
+                if is_final(error) {
+                    self.breaks();
                 }
-                Err(error) if breaks(&error) => return Err(error),
-                Err(error) => ("could not be ordered", Some(error), Duration::ZERO),
+            })?;
+            let (what, respite, error) = match ended {
+                Ended::Made(made) => break Some(made),
+                Ended::Nothing => break None,
+                Ended::Failed { what, respite, error } => (what, respite, error),
             };
             if attempt >= ATTEMPTS {
-                let kind = error.as_ref().map_or(ErrorKind::Data, Error::kind);
-                let fault = Error::new(kind, format!("a report {failed}, however often it was ordered"))
-                    .context("attempts", attempt.to_string());
-                return Err(match error {
-                    Some(error) => fault.with_source(error),
-                    None => fault,
-                });
+                return Err(given_up(what, error));
             }
-            tracing::warn!(attempt, error = error.map(|error| error.to_string()), "a report {failed}");
+            tracing::warn!(attempt, error = error.map(|error| error.to_string()), "a report {what}");
             attempt += 1;
             pause(INTERVAL.max(respite)).await;
-        }
+        };
+        drop(turn);
+        Ok(made)
+    }
+
+    async fn attempt(&self, slice: &StreamSlice) -> Result<Ended> {
+        let creation = match self.create(slice).await {
+            Ok(creation) => creation,
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                let what = "could not be ordered";
+                return Ok(Ended::Failed { what, respite: Duration::ZERO, error: Some(error) });
+            }
+        };
+        let seen = with(slice, &[("creation_response", &creation)]);
+        let (status, reply) = match self.watch(&seen).await {
+            Ok(ended) => ended,
+            Err(error) => {
+                self.give_up(&seen).await;
+                return Err(error);
+            }
+        };
+        Ok(match (status, reply) {
+            (Status::Completed, Some(reply)) => {
+                let polling = reply.variable();
+                Ended::Made(Box::new(Made { creation, polling, reply }))
+            }
+            (Status::Failed, _) => Ended::Failed { what: "failed", respite: self.respite, error: None },
+            (Status::Skipped, _) => Ended::Nothing,
+            _ => {
+                self.give_up(&seen).await;
+                Ended::Failed { what: "took too long", respite: Duration::ZERO, error: None }
+            }
+        })
     }
 
     /// Orders it. What the server said to it.
     async fn create(&self, slice: &StreamSlice) -> Result<Value> {
-        let answer = ask(&self.creation, slice).await?.filter(|answer| answer.status < 400);
-        let answer = answer.ok_or_else(|| Error::data("the order of a report got no answer that counts"))?;
-        Ok(response(&answer))
+        let reply = ask(&self.creation, slice).await?.filter(|reply| reply.answer.status < 400);
+        let reply = reply.ok_or_else(|| Error::data("the order of a report got no answer that counts"))?;
+        Ok(reply.variable())
     }
 
     /// Asks after it until it is made, failed or has taken too long.
-    async fn watch(&self, slice: &StreamSlice) -> Result<(Status, Answer)> {
+    async fn watch(&self, slice: &StreamSlice) -> Result<(Status, Option<Reply>)> {
         let began = Moment::now();
-        loop {
-            let answer = ask(&self.polling, slice)
-                .await?
-                .ok_or_else(|| Error::data("the question after a report got no answer that counts"))?;
-            let word = self.status.values(&self.status.decode(&answer)?)?;
-            let word = word.first().map_or_else(|| "None".to_owned(), text_of);
-            let status = self.mapping.iter().find(|(known, _)| *known == word).map(|(_, status)| *status);
-            let status = status.ok_or_else(|| {
-                Error::data(format!("a report is in a status that the manifest does not know: {word:?}"))
-                    .hint("Add it to `status_mapping` of the AsyncRetriever.")
-            })?;
-            if status != Status::Running {
-                return Ok((status, answer));
-            }
-            if began.elapsed() >= self.timeout {
-                return Ok((Status::TimedOut, answer));
+        while began.elapsed() <= self.timeout {
+            match self.look(slice).await {
+                Ok((Status::Running, _)) => {}
+                Ok((status, reply)) => return Ok((status, Some(reply))),
+                // The report may be in the making all the same.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Transient | ErrorKind::RateLimited { .. }) =>
+                {
+                    tracing::warn!(error = %error, "the question after a report failed");
+                }
+                Err(error) => return Err(error),
             }
             pause(INTERVAL).await;
+            if self.is_broken() {
+                return Err(Error::data("no report can be had any more"));
+            }
+        }
+        Ok((Status::TimedOut, None))
+    }
+
+    /// Asks after it.
+    async fn look(&self, slice: &StreamSlice) -> Result<(Status, Reply)> {
+        let reply = ask(&self.polling, slice)
+            .await?
+            .ok_or_else(|| Error::data("the question after a report got no answer that counts"))?;
+        let words = self.status.values(&self.status.decode(&reply.answer)?)?;
+        let word = words.first().map_or_else(|| "None".to_owned(), text_of);
+        match self.mapping.iter().find(|(known, _)| *known == word) {
+            Some((_, status)) => Ok((*status, reply)),
+            None => {
+                Err(Error::data(format!("a report has a status that the manifest does not know: {word:?}"))
+                    .hint("Add it to `status_mapping` of the AsyncRetriever."))
+            }
         }
     }
 
@@ -162,29 +205,38 @@ impl Jobs {
     pub(super) async fn to_download(&self, made: &Made) -> Result<Vec<Value>> {
         let Some(targets) = &self.targets else { return Ok(vec![Value::from("")]) };
         let Some(target) = &self.target else {
-            return targets.values(&targets.decode(&made.answer)?);
+            return targets.values(&targets.decode(&made.reply.answer)?);
         };
-        let slice = StreamSlice::new(
-            Map::new(),
-            Map::new(),
-            Map::from_iter([("polling_response", made.polling.clone())]),
-        );
-        let answer = ask(target, &slice).await?.filter(|answer| answer.status < 400);
-        let answer =
-            answer.ok_or_else(|| Error::data("the question for downloads got no answer that counts"))?;
-        targets.values(&targets.decode(&answer)?)
+        let seen = Map::from_iter([("polling_response", made.polling.clone())]);
+        let slice = StreamSlice::new(Map::new(), Map::new(), seen);
+        let reply = ask(target, &slice).await?.filter(|reply| reply.answer.status < 400);
+        let reply =
+            reply.ok_or_else(|| Error::data("the question for downloads got no answer that counts"))?;
+        targets.values(&targets.decode(&reply.answer)?)
     }
 }
 
-/// Whether no further attempt can help.
-fn breaks(error: &Error) -> bool {
+/// Whether an error ends all orders: no further one can do better.
+fn is_final(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Config | ErrorKind::Auth | ErrorKind::Unsupported | ErrorKind::Internal)
 }
 
-async fn ask(requester: &Requester, slice: &StreamSlice) -> Result<Option<Answer>> {
-    match requester.send(Call { slice: Some(slice), ..Call::default() }).await? {
-        Outcome::Answer(answer) => Ok(Some(answer)),
-        Outcome::Ignored(answer) => Ok(answer),
+/// Why a report is not ordered once more.
+fn given_up(what: &str, error: Option<Error>) -> Error {
+    let kind = error.as_ref().map_or(ErrorKind::Data, Error::kind);
+    let fault = Error::new(kind, format!("a report {what}, however often it was ordered"))
+        .context("attempts", ATTEMPTS.to_string());
+    match error {
+        Some(error) => fault.with_source(error),
+        None => fault,
+    }
+}
+
+async fn ask(requester: &Requester, slice: &StreamSlice) -> Result<Option<Reply>> {
+    let (outcome, request) = requester.send_seen(Call { slice: Some(slice), ..Call::default() }).await?;
+    match outcome {
+        Outcome::Answer(answer) | Outcome::Ignored(Some(answer)) => Ok(Some(Reply { answer, request })),
+        Outcome::Ignored(None) => Ok(None),
         _ => Err(Error::config(
             "an error handler of a job asks for other pages or windows, which it has none of",
         )),
@@ -198,31 +250,4 @@ pub(super) fn with(slice: &StreamSlice, more: &[(&str, &Value)]) -> StreamSlice 
         extra.insert(*name, (*value).clone());
     }
     StreamSlice::new(slice.partition().clone(), slice.cursor().clone(), extra)
-}
-
-/// An answer as templates see it: its object, with its headers.
-fn response(answer: &Answer) -> Value {
-    let body = Value::from_json(&answer.body).unwrap_or_default();
-    let mut map = body.as_map().cloned().unwrap_or_default();
-    if !map.contains("headers") {
-        let mut headers = Map::new();
-        for (name, value) in &answer.headers {
-            headers.insert(name.as_str(), value.as_str());
-            headers.insert(name.to_ascii_lowercase(), value.as_str());
-            headers.insert(titled(name), value.as_str());
-        }
-        map.insert("headers", headers);
-    }
-    map.into()
-}
-
-/// A header's name as people write it: `Content-Type`.
-fn titled(name: &str) -> String {
-    let part = |part: &str| {
-        let mut letters = part.chars();
-        letters.next().map_or_else(String::new, |first| {
-            first.to_ascii_uppercase().to_string() + &letters.as_str().to_ascii_lowercase()
-        })
-    };
-    name.split('-').map(part).collect::<Vec<_>>().join("-")
 }

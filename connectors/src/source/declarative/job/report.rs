@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use protocol::{Error, Result};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Jobs;
 use super::order::{Made, with};
@@ -21,9 +22,16 @@ pub struct Report {
 }
 
 enum Stage {
-    Ordered,
-    Made { made: Box<Made>, targets: VecDeque<Value>, download: Option<Download> },
-    Over,
+    /// Nothing was ordered yet.
+    Begun,
+    Made {
+        made: Box<Made>,
+        targets: VecDeque<Value>,
+        download: Option<Box<Download>>,
+    },
+    Over {
+        skipped: bool,
+    },
 }
 
 /// What is being downloaded.
@@ -35,22 +43,35 @@ struct Download {
 
 impl Report {
     pub(super) fn new(jobs: Arc<Jobs>, slice: Arc<StreamSlice>) -> Self {
-        Self { jobs, slice, stage: Stage::Ordered }
+        Self { jobs, slice, stage: Stage::Begun }
+    }
+
+    /// Has it made. `turn` is kept until that is done, but not for the download.
+    pub async fn order(&mut self, turn: OwnedSemaphorePermit) -> Result<()> {
+        self.stage = match self.jobs.order(&self.slice, turn).await? {
+            Some(made) => {
+                let targets = self.jobs.to_download(&made).await?.into();
+                Stage::Made { made, targets, download: None }
+            }
+            None => Stage::Over { skipped: true },
+        };
+        Ok(())
+    }
+
+    /// Whether there was no report to be had: then the slice counts as not read.
+    #[must_use]
+    pub fn is_skipped(&self) -> bool {
+        matches!(self.stage, Stage::Over { skipped: true })
     }
 
     /// The records of the next page as they were extracted; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Records>> {
         loop {
             match &mut self.stage {
-                Stage::Over => return Ok(None),
-                Stage::Ordered => {
-                    self.stage = match self.jobs.order(&self.slice).await? {
-                        Some(made) => {
-                            let targets = self.jobs.to_download(&made).await?.into();
-                            Stage::Made { made: Box::new(made), targets, download: None }
-                        }
-                        None => Stage::Over,
-                    };
+                Stage::Over { .. } => return Ok(None),
+                Stage::Begun => {
+                    let turn = self.jobs.turn().await?;
+                    self.order(turn).await?;
                 }
                 Stage::Made { made, targets, download } => {
                     if let Some(current) = download {
@@ -70,10 +91,10 @@ impl Report {
                             ],
                         );
                         let token = self.jobs.paginator.first();
-                        *download = Some(Download { slice, token, repeats: Repeats::default() });
+                        *download = Some(Box::new(Download { slice, token, repeats: Repeats::default() }));
                     } else {
                         self.jobs.dismiss(&self.slice, made).await;
-                        self.stage = Stage::Over;
+                        self.stage = Stage::Over { skipped: false };
                     }
                 }
             }

@@ -50,10 +50,10 @@ impl List {
     }
 
     pub(super) fn inject(&self, parts: &mut Parts, partition: &Map) {
-        if let (Some(option), Some(value)) = (&self.option, partition.get(&self.key)) {
-            if value.is_true() {
-                option.inject(parts, value.clone());
-            }
+        if let (Some(option), Some(value)) = (&self.option, partition.get(&self.key))
+            && value.is_true()
+        {
+            option.inject(parts, value.clone());
         }
     }
 

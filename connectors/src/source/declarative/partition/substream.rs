@@ -59,10 +59,10 @@ impl Substream {
 
     pub(super) fn inject(&self, parts: &mut Parts, partition: &Map) {
         for link in &self.links {
-            if let (Some(option), Some(value)) = (&link.option, partition.get(&link.key)) {
-                if value.is_true() {
-                    option.inject(parts, value.clone());
-                }
+            if let (Some(option), Some(value)) = (&link.option, partition.get(&link.key))
+                && value.is_true()
+            {
+                option.inject(parts, value.clone());
             }
         }
     }
@@ -107,7 +107,12 @@ impl Link {
             source: Path::parse(&link.required_template("parent_key")?.eval_text(&context)?),
             key: link.required_template("partition_field")?.eval_text(&context)?,
             extra: extra_paths(link, builder.scope)?,
-            lazy: if lazy.is_empty() { None } else { Some(path(&lazy)?) },
+            // Only the first sync takes them from the parents' records; later ones ask for them.
+            lazy: if lazy.is_empty() || builder.child.is_some_and(|state| !state.is_empty()) {
+                None
+            } else {
+                Some(path(&lazy)?)
+            },
             option: option.map(|option| RequestOption::build(&option, builder.scope)).transpose()?,
             is_incremental: link.flag("incremental_dependency", false)?,
             parent: builder.parents.open(&link.required("stream")?, state.as_ref())?,

@@ -90,9 +90,10 @@ impl Extractor {
             Self::Path { path, expander } => {
                 let mut found = Vec::new();
                 for body in bodies.values()? {
-                    at(&body, path, &mut |record| match expander {
-                        Some(expander) => expander.expand(record, &mut found),
-                        None => {
+                    at(&body, path, &mut |record| {
+                        if let Some(expander) = expander {
+                            expander.expand(record, &mut found)
+                        } else {
                             found.push(record.clone());
                             Ok(())
                         }

@@ -334,7 +334,9 @@ pub(super) fn delete(record: &mut Value, path: &[Part]) -> Result<bool> {
         }
     });
     let found = !ways.is_empty();
-    ways.iter().for_each(|way| remove(record, way));
+    for way in &ways {
+        remove(record, way);
+    }
     Ok(found)
 }
 
@@ -356,7 +358,9 @@ pub(super) fn delete_leaves(
             Err(error) => failure = Some(error),
         }
     });
-    ways.iter().for_each(|way| remove(record, way));
+    for way in &ways {
+        remove(record, way);
+    }
     failure.map_or(Ok(()), Err)
 }
 

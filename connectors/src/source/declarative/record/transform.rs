@@ -77,7 +77,7 @@ impl Transformation {
                     })
                 })
             }
-            Self::Lower => rename(record, |key| key.to_lowercase()),
+            Self::Lower => rename(record, str::to_lowercase),
             Self::Snake => keys::renamed(record, &keys::snake),
             Self::Replace { old, new, parameters } => {
                 let (old, new) = {

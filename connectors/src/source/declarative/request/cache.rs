@@ -48,10 +48,10 @@ struct Store {
 }
 
 impl Cache {
-    /// The place of this request's answer.
-    pub(super) fn slot(&self, request: &Request) -> Arc<Mutex<Slot>> {
+    /// The place of the answer to this request of the stream `name`.
+    pub(super) fn slot(&self, name: &str, request: &Request) -> Arc<Mutex<Slot>> {
         let mut slots = self.0.slots.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        slots.entry(print(request)).or_default().clone()
+        slots.entry(print(name, request)).or_default().clone()
     }
 
     /// The answer that was kept in this place.
@@ -126,10 +126,11 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-/// What tells two requests apart: method, address, headers and body. Twice 64 bits: no two requests of a run share it.
-fn print(request: &Request) -> u128 {
+/// What tells two requests apart: the stream, method, address, headers and body. Twice 64 bits: no two requests of a run share it.
+fn print(name: &str, request: &Request) -> u128 {
     let half = |seed: u64| {
         let mut hasher = ahash::RandomState::with_seeds(seed, 0x7469_6465, 0x6761_7465, !seed).build_hasher();
+        name.hash(&mut hasher);
         request.method.as_str().hash(&mut hasher);
         request.url.as_str().hash(&mut hasher);
         let mut headers: Vec<_> = request.headers.iter().collect();

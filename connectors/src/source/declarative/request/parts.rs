@@ -100,7 +100,7 @@ fn merge_nested(known: &mut Map, new: Map, path: &str) -> Result<()> {
     Ok(())
 }
 
-fn collision(key: &str) -> Error {
+pub(super) fn collision(key: &str) -> Error {
     Error::config(format!("two parts of a request both set {key:?}"))
         .hint("every parameter, header and field of a body must come from one component")
 }

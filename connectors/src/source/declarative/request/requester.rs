@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use super::cache::Cache;
 use super::input::Inputs;
-use super::parts::{Data, Parts};
+use super::parts::{Data, Parts, collision};
 use super::url::{form, join_base, python_text, with_params};
 use crate::http::{Answer, Body, Client, Request};
 use crate::source::declarative::auth::Authenticator;
@@ -22,6 +22,8 @@ use crate::source::declarative::value::{Map, Value};
 /// Sends requests as an `HttpRequester` says.
 pub struct Requester {
     scope: Scope,
+    /// Of the stream: each has answers of its own in the cache.
+    name: String,
     parameters: Value,
     method: Method,
     url: Option<TextTemplate>,
@@ -86,6 +88,7 @@ impl Requester {
         let handler = ErrorHandler::build(component.child("error_handler")?.as_ref(), scope)?;
         Ok(Self {
             scope: scope.clone(),
+            name: name.to_owned(),
             parameters: component.parameters(),
             method,
             url: component.template("url")?,
@@ -110,23 +113,28 @@ impl Requester {
 
     /// Sends it, again and again as the error handler says.
     pub async fn send(&self, call: Call<'_>) -> Result<Outcome> {
+        Ok(self.send_seen(call).await?.0)
+    }
+
+    /// The same, with the request as it went out.
+    pub async fn send_seen(&self, call: Call<'_>) -> Result<(Outcome, Request)> {
         let request = self.request(call).await?;
         let Some(cache) = self.cache.as_ref().filter(|_| self.method == Method::GET) else {
             return self.exchange(&request).await;
         };
-        let slot = cache.slot(&request);
+        let slot = cache.slot(&self.name, &request);
         let mut slot = slot.lock().await;
         if let Some(answer) = cache.get(&slot).await? {
             let verdict = self.handler.judge(Ok(&answer), &mut Tries::new());
-            return settle(verdict, Some(answer));
+            return Ok((settle(verdict, Some(answer))?, request));
         }
-        let outcome = self.exchange(&request).await?;
+        let (outcome, request) = self.exchange(&request).await?;
         if let Outcome::Answer(answer) = &outcome
             && answer.status == 200
         {
             cache.put(&mut slot, answer).await?;
         }
-        Ok(outcome)
+        Ok((outcome, request))
     }
 
     /// The request as it goes out, but for its credentials' headers.
@@ -178,11 +186,24 @@ impl Requester {
         Ok(request)
     }
 
-    async fn exchange(&self, request: &Request) -> Result<Outcome> {
+    /// With the credentials' headers, which no other component may set as well.
+    async fn signed(&self, request: &Request) -> Result<Request> {
+        let mut signed = Request { headers: Vec::new(), ..request.clone() };
+        self.authenticator.sign(&mut signed).await?;
+        let credentials = std::mem::replace(&mut signed.headers, request.headers.clone());
+        for (name, value) in credentials {
+            if signed.headers.iter().any(|(known, _)| *known == name) {
+                return Err(collision(&name));
+            }
+            signed.set_header(&name, value);
+        }
+        Ok(signed)
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<(Outcome, Request)> {
         let mut tries = Tries::new();
         loop {
-            let mut signed = request.clone();
-            self.authenticator.sign(&mut signed).await?;
+            let signed = self.signed(request).await?;
             let sent = self.client.send(&signed).await;
             if let Ok(answer) = &sent {
                 self.authenticator.observe(&signed, answer);
@@ -191,20 +212,22 @@ impl Requester {
             let verdict = self.handler.judge(sent.as_ref(), &mut tries);
             match verdict {
                 Verdict::Retry { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), ?wait, "a request is made again");
+                    tracing::warn!(error = %self.authenticator.mask(&why), ?wait, "a request is made again");
                     pause(wait).await;
                 }
                 Verdict::RateLimited { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), ?wait, "the server asks for patience");
+                    tracing::warn!(error = %self.authenticator.mask(&why), ?wait, "the server asks for patience");
                     pause(wait).await;
                 }
                 Verdict::RefreshToken { wait, why } => {
-                    tracing::warn!(error = %self.authenticator.mask(why), "a request needs a new token");
+                    tracing::warn!(error = %self.authenticator.mask(&why), "a request needs a new token");
                     self.authenticator.refresh(&signed, &mut tries).await?;
                     pause(wait).await;
                 }
                 other => {
-                    return settle(other, sent.ok()).map_err(|error| self.authenticator.mask(error));
+                    let outcome =
+                        settle(other, sent.ok()).map_err(|error| self.authenticator.mask(&error))?;
+                    return Ok((outcome, signed));
                 }
             }
         }

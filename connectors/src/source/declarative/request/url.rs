@@ -80,7 +80,7 @@ fn is_absolute(path: &str) -> bool {
 
 /// The address with `params` behind, but for those that its query holds with the same value.
 pub(super) fn with_params(address: &str, params: &Map) -> Result<Url> {
-    let mut url = Url::parse(address.trim_start()).map_err(|error| {
+    let mut url = Url::parse(&unescaped(address.trim_start())).map_err(|error| {
         Error::config("the address of a request is malformed").with_source(error).hint(
             "`url_base` and `path` (or `url`) must make an address like https://api.example.com/v1/items",
         )
@@ -104,6 +104,31 @@ pub(super) fn with_params(address: &str, params: &Map) -> Result<Url> {
         url.set_query(Some(&query));
     }
     Ok(url)
+}
+
+/// Without escapes of what needs none (letters, digits and `-._~`), as the reference's client sends addresses. A
+/// percent sign that begins no escape is left to the parser.
+fn unescaped(address: &str) -> std::borrow::Cow<'_, str> {
+    if !address.contains('%') {
+        return address.into();
+    }
+    let mut plain = String::with_capacity(address.len());
+    let mut rest = address;
+    while let Some(at) = rest.find('%') {
+        plain.push_str(&rest[..at]);
+        let escape =
+            rest.get(at + 1..at + 3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let byte = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        if let Some(byte) = byte.filter(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(byte)) {
+            plain.push(char::from(byte));
+            rest = &rest[at + 3..];
+        } else {
+            plain.push('%');
+            rest = &rest[at + 1..];
+        }
+    }
+    plain.push_str(rest);
+    plain.into()
 }
 
 /// The first value of each key of a query; those without a value do not count.
@@ -202,6 +227,17 @@ mod tests {
             ("https://a.b/api", "//c.d/x", "https://c.d/x"),
         ] {
             assert_eq!(join_base(base, path), joined, "{base} {path}");
+        }
+    }
+
+    #[test]
+    fn escapes_that_are_not_needed_are_undone() {
+        for (address, sent) in [
+            ("https://a.b/%41%2F%7e/x?q=%42%26", "https://a.b/A%2F~/x?q=B%26"),
+            ("https://a.b/100%", "https://a.b/100%"),
+            ("https://a.b/%zz%e4%", "https://a.b/%zz%e4%"),
+        ] {
+            assert_eq!(with_params(address, &Map::new()).expect("a good address").as_str(), sent);
         }
     }
 

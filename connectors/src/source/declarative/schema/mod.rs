@@ -42,11 +42,11 @@ pub fn load_all(loaders: &[Component<'_>], name: &str, scope: &Scope, dynamic: &
     together(loaders, name, scope, &mut dynamic.iter())
 }
 
-fn one<'d>(
+fn one(
     loader: &Component<'_>,
     name: &str,
     scope: &Scope,
-    dynamic: &mut dyn Iterator<Item = &'d Value>,
+    dynamic: &mut dyn Iterator<Item = &Value>,
 ) -> Result<Value> {
     match loader.kind() {
         "InlineSchemaLoader" => Ok(loader.value("schema").cloned().unwrap_or_else(|| Map::new().into())),
@@ -60,11 +60,11 @@ fn one<'d>(
 }
 
 /// The properties of all; the first of equal names counts.
-fn together<'d>(
+fn together(
     loaders: &[Component<'_>],
     name: &str,
     scope: &Scope,
-    dynamic: &mut dyn Iterator<Item = &'d Value>,
+    dynamic: &mut dyn Iterator<Item = &Value>,
 ) -> Result<Value> {
     let mut properties = Map::new();
     for loader in loaders {

@@ -15,7 +15,7 @@ pub(in crate::source::declarative) fn migrate(
 ) -> Result<Map> {
     let migrations = stream.children("state_migrations")?;
     migrations.iter().try_fold(state, |state, migration| match migration.kind() {
-        "LegacyToPerPartitionStateMigration" => Legacy::build(stream, migration, scope)?.migrate(state),
+        "LegacyToPerPartitionStateMigration" => Ok(Legacy::build(stream, migration, scope)?.migrate(state)),
         _ => Err(migration.unknown("state migration")),
     })
 }
@@ -50,7 +50,7 @@ impl Legacy {
         Ok(Self { partition: eval(&partition)?, cursor: eval(&cursor)?, has_one_parent })
     }
 
-    fn migrate(&self, state: Map) -> Result<Map> {
+    fn migrate(&self, state: Map) -> Map {
         let is_legacy = self.has_one_parent
             && !state.is_empty()
             && !state.contains("states")
@@ -58,7 +58,7 @@ impl Legacy {
                 value.as_map().is_some_and(|inner| inner.len() == 1 && inner.contains(&self.cursor))
             });
         if !is_legacy {
-            return Ok(state);
+            return state;
         }
         let states = state.into_iter().map(|(key, cursor)| {
             let mut partition = Map::new();
@@ -69,6 +69,6 @@ impl Legacy {
             Value::Map(entry)
         });
         let states: Vec<Value> = states.collect();
-        Ok([("states", Value::List(states))].into_iter().collect())
+        [("states", Value::List(states))].into_iter().collect()
     }
 }

@@ -19,7 +19,10 @@ use crate::source::declarative::auth::Keeper;
 use crate::source::declarative::clock::Clock;
 use crate::source::declarative::component::Component;
 use crate::source::declarative::config;
+use crate::source::declarative::fault;
+use crate::source::declarative::job;
 use crate::source::declarative::scope::Scope;
+use crate::source::declarative::template::Context;
 use crate::source::declarative::value::{Map, Value};
 
 /// Slices that are read at once where the manifest does not say how many.
@@ -74,7 +77,11 @@ impl Engine {
         options: &http::Options,
     ) -> Result<Self> {
         let prepared = config::prepare(&manifest, config, &clock)?;
-        let client = http::Client::new(options)?;
+        let mut client = http::Client::new(options)?;
+        if let Some(budget) = Component::new(&manifest, "")?.child("api_budget")? {
+            let budget = fault::budget(&budget, &Context::new(&clock, &prepared.config))?;
+            client = client.with_budget(Arc::new(budget));
+        }
         let scope = Scope::new(prepared.config, clock, client, folder);
         scope.vault().mask().learn(&config::connection_specification(&manifest), scope.config());
         Self::of(Arc::new(manifest), scope, prepared.migrated)
@@ -82,6 +89,8 @@ impl Engine {
 
     fn of(manifest: Arc<Value>, scope: Scope, migrated: Option<Value>) -> Result<Self> {
         let root = Component::new(&manifest, "")?;
+        scope.vault().limit_jobs(job::at_once(&root, &scope));
+        scope.vault().mask().learn(&config::connection_specification(&manifest), scope.config());
         let slices = Arc::new(Semaphore::new(concurrency(&root, &scope)?));
         let groups =
             definition::groups(&root).into_iter().map(|(_, group)| (group, Arc::default())).collect();

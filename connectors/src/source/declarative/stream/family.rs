@@ -5,8 +5,7 @@ use std::sync::Arc;
 use protocol::Result;
 
 use super::delegate;
-use super::plain::{Origin, Stream};
-use super::retriever::Reading;
+use super::plain::{Origin, Reading, Stream};
 use crate::source::declarative::component::Component;
 use crate::source::declarative::cursor::Slicing;
 use crate::source::declarative::partition::{Pages, Parent, Parents, Slice};

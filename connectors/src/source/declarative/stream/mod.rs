@@ -10,6 +10,7 @@ mod path;
 mod plain;
 mod properties;
 mod read;
+mod report;
 mod retriever;
 mod room;
 mod schema;

@@ -8,14 +8,16 @@ use tokio::sync::OnceCell;
 
 use super::family::Family;
 use super::properties::QueryProperties;
-use super::retriever::{Reading, Reset, Retriever, Splitting};
+use super::report::{ReportReading, Reports};
+use super::retriever::{self as pages, Reset, Retriever, Splitting};
 use super::schema::Shape;
 use super::shrink::Shrinking;
 use crate::source::declarative::component::Component;
 use crate::source::declarative::cursor::Slicing;
+use crate::source::declarative::job::Jobs;
 use crate::source::declarative::page::Paginator;
 use crate::source::declarative::partition::Slice;
-use crate::source::declarative::record::Selector;
+use crate::source::declarative::record::{Records, Selector};
 use crate::source::declarative::request::Requester;
 use crate::source::declarative::value::{Map, Value};
 
@@ -24,8 +26,37 @@ pub(super) struct Stream {
     name: String,
     primary_key: Vec<String>,
     slicing: Arc<Slicing>,
-    retriever: Arc<Retriever>,
+    way: Way,
     shape: Shape,
+}
+
+/// How the records of a stream are had.
+enum Way {
+    Pages(Arc<Retriever>),
+    Reports(Arc<Reports>),
+}
+
+/// The records of one slice, page after page.
+pub(super) enum Reading {
+    /// Of pages that are asked for.
+    Pages(Box<pages::Reading>),
+    /// Of a report that is ordered.
+    Report(Box<ReportReading>),
+}
+
+impl Reading {
+    /// The records of the next page, which may be none; `None` at the end of the slice.
+    pub(super) async fn next(&mut self) -> Result<Option<Records>> {
+        match self {
+            Self::Pages(pages) => pages.next().await,
+            Self::Report(report) => report.next().await,
+        }
+    }
+
+    /// Whether the server had nothing to read: then the slice counts as not read.
+    pub(super) fn is_skipped(&self) -> bool {
+        matches!(self, Self::Report(report) if report.is_skipped())
+    }
 }
 
 /// Under what circumstances a stream is built.
@@ -51,13 +82,18 @@ impl Stream {
         let scope = family.scope();
         let slicing = Arc::new(Slicing::build(component, scope, origin.state, origin.chosen, family)?);
         let retriever = component.required("retriever")?;
-        let retriever = match retriever.kind() {
-            "SimpleRetriever" => build_simple(&retriever, component, &name, family, &slicing, origin)?,
+        let way = match retriever.kind() {
+            "SimpleRetriever" => {
+                Way::Pages(Arc::new(build_simple(&retriever, component, &name, family, &slicing, origin)?))
+            }
+            "AsyncRetriever" => {
+                Way::Reports(Arc::new(Reports::build(&retriever, component, &name, family, &slicing)?))
+            }
             _ => return Err(retriever.unknown("retriever")),
         };
         let primary_key = primary_key(component)?;
         let shape = Shape::build(component, &name, family);
-        Ok(Self { name, primary_key, slicing, retriever: Arc::new(retriever), shape })
+        Ok(Self { name, primary_key, slicing, way, shape })
     }
 
     /// A stream of nothing but the retriever in `field` of some other component. Its answers are kept.
@@ -90,12 +126,32 @@ impl Stream {
 
     /// The JSON schema; may send a request for it, once.
     pub(super) async fn json_schema(&self) -> Result<&Value> {
-        self.retriever.schema.get_or_try_init(|| Box::pin(self.shape.json_schema())).await
+        let schema = match &self.way {
+            Way::Pages(retriever) => &retriever.schema,
+            Way::Reports(reports) => &reports.schema,
+        };
+        schema.get_or_try_init(|| Box::pin(self.shape.json_schema())).await
     }
 
     /// The pages of one slice.
     pub(super) fn reading(&self, slice: Slice) -> Reading {
-        Reading::new(self.retriever.clone(), self.slicing.clone(), slice)
+        let slicing = self.slicing.clone();
+        match &self.way {
+            Way::Pages(retriever) => {
+                Reading::Pages(Box::new(pages::Reading::new(retriever.clone(), slicing, slice)))
+            }
+            Way::Reports(reports) => {
+                Reading::Report(Box::new(ReportReading::new(reports.clone(), slicing, slice)))
+            }
+        }
+    }
+
+    /// What has its reports made, where it is a stream of reports.
+    pub(super) fn jobs(&self) -> Option<&Jobs> {
+        match &self.way {
+            Way::Pages(_) => None,
+            Way::Reports(reports) => Some(&reports.jobs),
+        }
     }
 
     /// All records, slice after slice: for streams that serve others.

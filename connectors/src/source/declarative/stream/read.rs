@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use protocol::{Error, Result};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::plain::Stream;
+use super::plain::{Reading, Stream};
 use super::retriever::cursor_values;
 use super::room::{Room, Taken};
 use super::sink::{Progress, Sink};
@@ -27,6 +27,21 @@ pub(super) struct Limits {
     pub(super) room: Room,
 }
 
+impl Limits {
+    /// Waits until one more slice may be read.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let gone = |error| Error::internal("the limit of slices is gone").with_source(error);
+        self.slices.clone().acquire_owned().await.map_err(gone)
+    }
+}
+
+/// How a slice ended.
+enum Ended {
+    Read,
+    /// The server had nothing to read: it stays open, as if it had not been asked for.
+    Skipped,
+}
+
 /// What the tasks of a read tell.
 enum Event {
     Page {
@@ -40,7 +55,7 @@ enum Event {
     Done {
         number: u64,
         slice: Slice,
-        outcome: Result<()>,
+        outcome: Result<Ended>,
     },
     /// No slice follows.
     Over(Result<()>),
@@ -90,14 +105,14 @@ impl Run {
                 }
                 drop(room);
             }
-            Event::Done { number, slice, outcome: Ok(()) } => {
+            Event::Done { number, slice, outcome: Ok(Ended::Read) } => {
                 self.open.remove(&number);
                 if let Some(state) = self.stream.slicing().cursor().close(&slice)? {
                     sink.state(Progress { state, settled: self.open.is_empty() }).await?;
                 }
             }
             Event::Done { outcome: Err(error), .. } | Event::Over(Err(error)) => self.fail(error),
-            Event::Over(Ok(())) => {}
+            Event::Done { outcome: Ok(Ended::Skipped), .. } | Event::Over(Ok(())) => {}
         }
         Ok(())
     }
@@ -137,16 +152,17 @@ async fn hand_out(
         if number == 0 {
             stream.json_schema().await?;
         }
-        let permit = limits
-            .slices
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(|error| Error::internal("the limit of slices is gone").with_source(error))?;
+        // A report waits for its turn to be made, and for a slice's only then.
+        let permit = match stream.jobs() {
+            Some(jobs) if jobs.is_broken() => break,
+            Some(jobs) => jobs.turn().await?,
+            None => limits.turn().await?,
+        };
         number += 1;
-        let (stream, events, room) = (stream.clone(), events.clone(), limits.room.clone());
+        let (stream, events, limits) = (stream.clone(), events.clone(), limits.clone());
         readers.spawn(async move {
-            let outcome = read_slice(&stream, number, &slice, &room, &events).await;
+            let mut permit = Some(permit);
+            let outcome = read_slice(&stream, number, &slice, &limits, &events, &mut permit).await;
             let _ = events.send(Event::Done { number, slice, outcome }).await;
             drop(permit);
         });
@@ -158,19 +174,27 @@ async fn hand_out(
     Ok(())
 }
 
+/// Reads one slice. `permit` is for its report where it has one, else for the slice, and is held to the end.
 async fn read_slice(
     stream: &Arc<Stream>,
     number: u64,
     slice: &Slice,
-    room: &Room,
+    limits: &Limits,
     events: &mpsc::Sender<Event>,
-) -> Result<()> {
+    permit: &mut Option<OwnedSemaphorePermit>,
+) -> Result<Ended> {
     let field = stream.slicing().cursor().field();
     let mut reading = stream.reading(slice.clone());
+    if let Reading::Report(report) = &mut reading
+        && let Some(permission) = permit.take()
+    {
+        report.order(permission).await?;
+        *permit = Some(limits.turn().await?);
+    }
     let mut last = None;
     loop {
-        let mut taken = room.take(last).await;
-        let Some(records) = reading.next().await? else { return Ok(()) };
+        let mut taken = limits.room.take(last).await;
+        let Some(records) = reading.next().await? else { break };
         let bytes = records.bytes();
         taken.becomes(bytes);
         last = Some(bytes);
@@ -181,7 +205,8 @@ async fn read_slice(
         let page = Event::Page { number, slice: slice.clone(), records, values, room: taken };
         if events.send(page).await.is_err() {
             // Nobody listens any more: the read was given up.
-            return Ok(());
+            break;
         }
     }
+    Ok(if reading.is_skipped() { Ended::Skipped } else { Ended::Read })
 }

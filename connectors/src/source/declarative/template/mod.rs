@@ -71,6 +71,8 @@ enum Kind {
     /// One expression and nothing beside it.
     Single(Expr),
     Nodes(Vec<Node>),
+    /// Names what was taken out of the language: fails when it is evaluated.
+    Withdrawn,
 }
 
 /// The types of literals that are taken instead of their text; `Types::ANY` takes all.
@@ -131,10 +133,7 @@ impl Template {
             return Err(Error::config(format!("a template is longer than {LONGEST} bytes")));
         }
         if source.contains(WITHDRAWN) {
-            return Err(Error::config(format!(
-                "a template names `{WITHDRAWN}`, which is no longer supported"
-            ))
-            .hint("Use `stream_interval` instead."));
+            return Ok(Self { source: source.into(), kind: Kind::Withdrawn, free: Vec::new() });
         }
         let mut nodes = parser::parse(source).map_err(|mistake| {
             Error::config(format!("a template is malformed in line {}: {}", mistake.line, mistake.message))
@@ -187,6 +186,9 @@ impl Template {
         let mut machine = Machine::new(context);
         let rendered = match &self.kind {
             Kind::Constant(text) => Ok(read(text, types)),
+            Kind::Withdrawn => Err(Fault::other(format!(
+                "`{WITHDRAWN}` is no longer supported, `stream_interval` takes its place"
+            ))),
             Kind::Single(expr) => machine.expr(expr).and_then(|object| finish(&object, types)),
             Kind::Nodes(nodes) => {
                 let mut out = String::new();

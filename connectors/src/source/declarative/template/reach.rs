@@ -26,17 +26,6 @@ impl Reach {
             }
         }
     }
-
-    /// Both together.
-    pub(crate) fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Paths(mut paths), Self::Paths(more)) => {
-                paths.extend(more);
-                Self::Paths(paths)
-            }
-            _ => Self::Whole,
-        }
-    }
 }
 
 impl Template {
@@ -44,7 +33,7 @@ impl Template {
     pub(crate) fn reach(&self, variable: &str) -> Reach {
         let mut search = Search { variable, paths: Vec::new(), is_whole: false };
         match &self.kind {
-            Kind::Constant(_) => {}
+            Kind::Constant(_) | Kind::Withdrawn => {}
             Kind::Single(expr) => search.expr(expr),
             Kind::Nodes(nodes) => search.nodes(nodes),
         }
@@ -70,7 +59,9 @@ impl Search<'_> {
             Node::Data(_) => {}
             Node::Print(expr) | Node::Set(_, expr) => self.expr(expr),
             Node::SetBlock(_, filters, body) | Node::Filter(filters, body) => {
-                filters.iter().for_each(|(_, args)| self.args(args));
+                for (_, args) in filters {
+                    self.args(args);
+                }
                 self.nodes(body);
             }
             Node::If(branches, otherwise) => {
@@ -82,7 +73,9 @@ impl Search<'_> {
             }
             Node::For(repeat) => self.repeat(repeat),
             Node::With(values, body) => {
-                values.iter().for_each(|(_, expr)| self.expr(expr));
+                for (_, expr) in values {
+                    self.expr(expr);
+                }
                 self.nodes(body);
             }
             Node::Macro(definition) => self.definition(definition),
@@ -96,7 +89,9 @@ impl Search<'_> {
 
     fn repeat(&mut self, repeat: &For) {
         self.expr(&repeat.over);
-        repeat.test.iter().for_each(|test| self.expr(test));
+        if let Some(test) = &repeat.test {
+            self.expr(test);
+        }
         self.nodes(&repeat.body);
         self.nodes(&repeat.otherwise);
     }
@@ -111,8 +106,12 @@ impl Search<'_> {
     }
 
     fn args(&mut self, args: &Args) {
-        args.positional.iter().for_each(|expr| self.expr(expr));
-        args.named.iter().for_each(|(_, expr)| self.expr(expr));
+        for expr in &args.positional {
+            self.expr(expr);
+        }
+        for (_, expr) in &args.named {
+            self.expr(expr);
+        }
         args.rest.iter().chain(&args.named_rest).for_each(|expr| self.expr(expr));
     }
 
@@ -125,7 +124,9 @@ impl Search<'_> {
             | Expr::And(items)
             | Expr::Or(items)
             | Expr::Concat(items) => {
-                items.iter().for_each(|item| self.expr(item));
+                for item in items {
+                    self.expr(item);
+                }
             }
             Expr::Dict(entries) => entries.iter().for_each(|(key, value)| {
                 self.expr(key);
@@ -134,16 +135,22 @@ impl Search<'_> {
             Expr::Not(inner) | Expr::Negative(inner) | Expr::Positive(inner) => self.expr(inner),
             Expr::Arithmetic(first, rest) => {
                 self.expr(first);
-                rest.iter().for_each(|(_, operand)| self.expr(operand));
+                for (_, operand) in rest {
+                    self.expr(operand);
+                }
             }
             Expr::Compare(first, rest) => {
                 self.expr(first);
-                rest.iter().for_each(|(_, operand)| self.expr(operand));
+                for (_, operand) in rest {
+                    self.expr(operand);
+                }
             }
             Expr::Choice(parts) => {
                 self.expr(&parts.0);
                 self.expr(&parts.1);
-                parts.2.iter().for_each(|otherwise| self.expr(otherwise));
+                if let Some(otherwise) = &parts.2 {
+                    self.expr(otherwise);
+                }
             }
             Expr::Chain(head, steps) => self.chain(head, steps),
         }

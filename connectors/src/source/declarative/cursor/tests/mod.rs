@@ -39,7 +39,7 @@ struct Stream {
 struct Rows {
     name: String,
     slices: Slices,
-    rows: Option<VecDeque<Value>>,
+    left: Option<VecDeque<Value>>,
 }
 
 impl Parents for World {
@@ -60,14 +60,14 @@ impl Parent for Stream {
     }
 
     fn read(&self, _slice: &Slice) -> Result<Box<dyn Pages>> {
-        Ok(Box::new(Rows { name: self.name.clone(), slices: Arc::clone(&self.slices), rows: None }))
+        Ok(Box::new(Rows { name: self.name.clone(), slices: Arc::clone(&self.slices), left: None }))
     }
 }
 
 impl Pages for Rows {
     /// Pages of two records, and an empty one at the end.
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Vec<Value>>>> {
-        let rows = self.rows.get_or_insert_with(|| {
+        let rows = self.left.get_or_insert_with(|| {
             let mut slices = self.slices.lock().unwrap();
             slices.get_mut(&self.name).and_then(VecDeque::pop_front).unwrap_or_default().into()
         });
@@ -77,9 +77,9 @@ impl Pages for Rows {
 }
 
 fn scope(config: &Value, now: &str) -> Scope {
-    let clock = Clock::fixed(now.parse().expect("a moment"));
     static CLIENT: LazyLock<Client> =
         LazyLock::new(|| Client::new(&crate::http::Options::default()).expect("a client"));
+    let clock = Clock::fixed(now.parse().expect("a moment"));
     Scope::new(config.clone(), clock, CLIENT.clone(), None)
 }
 

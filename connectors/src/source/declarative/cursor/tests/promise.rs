@@ -244,16 +244,16 @@ async fn loses_no_record_where_all_partitions_have_one_cursor() {
 async fn reads_a_gap_alone_after_an_interruption() {
     let manifest = json(&stream("s", WEEKS, ""));
     let api = Api::new(Vec::new());
-    let slicing = api.open(&manifest, None);
-    let mut slicer = slicing.slicer().expect("the first time");
-    let mut slices = Vec::new();
+    let whole = api.open(&manifest, None);
+    let mut slicer = whole.slicer().expect("the first time");
+    let mut windows = Vec::new();
     while let Some(slice) = slicer.next().await.expect("a slice") {
-        slices.push(slice);
+        windows.push(slice);
     }
-    for (place, slice) in slices.iter().enumerate().filter(|(place, _)| *place != 2) {
-        slicing.cursor().close(slice).unwrap_or_else(|error| panic!("{place}: {error}"));
+    for (place, slice) in windows.iter().enumerate().filter(|(place, _)| *place != 2) {
+        whole.cursor().close(slice).unwrap_or_else(|error| panic!("{place}: {error}"));
     }
-    let again = api.open(&manifest, Some(&slicing.cursor().checkpoint()));
+    let again = api.open(&manifest, Some(&whole.cursor().checkpoint()));
     let mut slicer = again.slicer().expect("the first time");
     let mut told = Vec::new();
     while let Some(slice) = slicer.next().await.expect("a slice") {
