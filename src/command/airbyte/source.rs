@@ -131,7 +131,7 @@ async fn check(which: &AirbyteSource, context: &Context, messages: &Messages) ->
     let status = match checked.await {
         Ok(facts) => {
             for fact in facts {
-                messages.log("INFO", fact);
+                messages.log("INFO", &fact);
             }
             json!({ "status": "SUCCEEDED" })
         }
