@@ -60,6 +60,7 @@ cases! {
     records_transform
     references
     schema_normal
+    secrets
     shared_requests
     state_delegating
     state_old_shapes
