@@ -1,9 +1,14 @@
-//! A small API: `/items` gives records with rising times, `/broken` refuses.
+//! A small API: `/items` gives records with rising times, `/sliced` those of a day or so, `/broken` refuses.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Items of a day of `/sliced`: one a minute.
+pub(super) const PER_DAY: usize = 1440;
 
 /// The API, for as long as the test runs.
 pub(super) struct Api {
@@ -63,7 +68,9 @@ definitions:
         url_base: http://127.0.0.1:{port}
         path: \"/{{{{ parameters['path'] }}}}\"
         authenticator: {{type: BearerAuthenticator, api_token: \"{{{{ config['token'] }}}}\"}}
-        request_parameters: {{since: \"{{{{ stream_interval.start_time if stream_interval else '' }}}}\"}}
+        request_parameters:
+          since: \"{{{{ stream_interval.start_time if stream_interval else '' }}}}\"
+          until: \"{{{{ stream_interval.end_time if parameters.get('ends') else '' }}}}\"
       record_selector: {{type: RecordSelector, extractor: {{type: DpathExtractor, field_path: [items]}}}}
 streams:
   - $ref: '#/definitions/stream'
@@ -75,6 +82,17 @@ streams:
       datetime_format: '%Y-%m-%dT%H:%M:%SZ'
       start_datetime: '2024-01-01T00:00:00Z'
       end_datetime: '{{{{ now_utc().strftime(\"%Y-%m-%dT%H:%M:%SZ\") }}}}'
+  - $ref: '#/definitions/stream'
+    name: sliced
+    $parameters: {{path: sliced, ends: true}}
+    incremental_sync:
+      type: DatetimeBasedCursor
+      cursor_field: updated_at
+      datetime_format: '%Y-%m-%dT%H:%M:%SZ'
+      start_datetime: '2024-01-01T00:00:00Z'
+      end_datetime: '{{{{ now_utc().strftime(\"%Y-%m-%dT%H:%M:%SZ\") }}}}'
+      step: P1D
+      cursor_granularity: PT1S
   - {{$ref: '#/definitions/stream', name: plain, $parameters: {{path: items}}}}
   - {{$ref: '#/definitions/stream', name: broken, $parameters: {{path: broken}}}}
 spec:
@@ -111,6 +129,8 @@ fn answer(stream: TcpStream, items: &AtomicUsize, asked: &Mutex<Vec<String>>) {
         let since = path.split_once("since=").map_or("", |(_, since)| since).replace("%3A", ":");
         let (status, body) = if path.starts_with("/broken") {
             ("403 Forbidden", r#"{"error":"not with s3cret-token"}"#.to_owned())
+        } else if path.starts_with("/sliced") {
+            ("200 OK", sliced(&path, items.load(Ordering::SeqCst)))
         } else {
             let record = |number: usize| {
                 let at = format!("2024-{:02}-{:02}T00:00:00Z", 1 + (number - 1) / 28, 1 + (number - 1) % 28);
@@ -129,4 +149,24 @@ fn answer(stream: TcpStream, items: &AtomicUsize, asked: &Mutex<Vec<String>>) {
             return;
         }
     }
+}
+
+/// The items between the bounds in `path`, both included.
+fn sliced(path: &str, items: usize) -> String {
+    let first: DateTime<Utc> = "2024-01-01T00:00:00Z".parse().expect("it is a time");
+    let bound = |key: &str| -> i64 {
+        let text = path.split(['?', '&']).find_map(|pair| pair.strip_prefix(key)).unwrap_or_default();
+        let time: DateTime<Utc> = text.replace("%3A", ":").parse().expect("a bound is a time");
+        (time - first).num_seconds()
+    };
+    // Item 1 is of the first minute, 2 of the second.
+    let from = usize::try_from((bound("since=") + 59).div_euclid(60)).unwrap_or(0) + 1;
+    let to = usize::try_from(bound("until=").div_euclid(60) + 1).unwrap_or(0).min(items);
+    let record = |number: usize| {
+        let at = first + TimeDelta::minutes(i64::try_from(number).expect("it is small") - 1);
+        let note = format!("{number:0100}");
+        format!(r#"{{"id":{number},"updated_at":"{}","note":"{note}"}}"#, at.format("%Y-%m-%dT%H:%M:%SZ"))
+    };
+    let records: Vec<String> = (from..=to).map(record).collect();
+    format!("{{\"items\": [{}]}}", records.join(","))
 }

@@ -50,9 +50,23 @@ fn an_increment_follows_a_first_sync() {
     place.run(&["state", "show"]).exits(0).prints("2024-01-03T00:00:00Z");
     api.set_items(5);
     place.run(&["sync"]).exits(0);
-    // The API's cursor includes the last value: its record comes twice where rows are appended.
-    assert_eq!(ids(&place, "items"), [1, 2, 3, 3, 4, 5]);
+    // The API's cursor includes the last value: its record comes again, and is not written again.
+    assert_eq!(api.asked().last().map(String::as_str), Some("/items?since=2024-01-03T00%3A00%3A00Z"));
+    assert_eq!(ids(&place, "items"), [1, 2, 3, 4, 5]);
+    place.run(&["sync"]).exits(0);
+    assert_eq!(ids(&place, "items"), [1, 2, 3, 4, 5]);
     assert_eq!(ids(&place, "plain"), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn repeated_records_are_kept_where_that_is_asked_for() {
+    let api = Api::with(3);
+    let place = place(&api, 0, ITEMS);
+    let text = place.read("tidegate.yaml").replace("    now:", "    repeated: keep\n    now:");
+    place.write("tidegate.yaml", &text);
+    place.run(&["sync"]).exits(0);
+    place.run(&["sync"]).exits(0);
+    assert_eq!(ids(&place, "items"), [1, 2, 3, 3]);
 }
 
 #[test]

@@ -2,5 +2,6 @@
 
 mod api;
 mod connector;
+mod kill;
 mod manifest;
 mod protocol;

@@ -31,6 +31,9 @@ pub struct Config {
     /// What becomes of fields that a stream's schema does not declare.
     #[serde(default)]
     pub undeclared: Undeclared,
+    /// What becomes of records that an increment gives again as the sync before gave them.
+    #[serde(default)]
+    pub repeated: Repeated,
     /// Most streams that are read at once; unless given, as many as the engine has lanes.
     #[serde(default)]
     pub streams_at_once: Option<NonZeroUsize>,
@@ -62,4 +65,16 @@ pub enum Undeclared {
     Keep,
     /// They are left out.
     Drop,
+}
+
+/// What becomes of records that an increment gives again as the sync before gave them: those at its cursor's value, and in
+/// its `lookback_window`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Repeated {
+    /// They are left out, as long as they are the same and not more than some thousand.
+    #[default]
+    Skip,
+    /// They are written again.
+    Keep,
 }

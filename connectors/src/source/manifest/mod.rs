@@ -14,12 +14,12 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-use self::config::{Nested, Undeclared};
+use self::config::{Nested, Repeated, Undeclared};
 use self::sink::Rows;
 use super::airbyte::settings::Settings;
 use super::airbyte::shape;
 use super::declarative::config::{connection_specification, validate};
-use super::declarative::stream::Engine;
+use super::declarative::stream::{Engine, Memory, Recall};
 use super::declarative::{Clock, Value, manifest};
 use crate::json::Options;
 
@@ -29,6 +29,7 @@ pub use config::Config;
 pub struct Manifest {
     engine: Engine,
     options: Options,
+    repeated: Repeated,
     streams_at_once: Option<std::num::NonZeroUsize>,
 }
 
@@ -38,6 +39,9 @@ pub struct Partition {
     /// Airbyte's state to go on from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<serde_json::Value>,
+    /// Records that this gives again.
+    #[serde(default, skip_serializing_if = "Memory::is_empty")]
+    memory: Memory,
 }
 
 /// Where a stream stands.
@@ -46,6 +50,9 @@ pub struct State {
     /// The stream's state in Airbyte's form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     airbyte: Option<serde_json::Value>,
+    /// Records that a read from there gives again.
+    #[serde(default, skip_serializing_if = "Memory::is_empty")]
+    memory: Memory,
 }
 
 impl Source for Manifest {
@@ -53,7 +60,8 @@ impl Source for Manifest {
     type Config = Config;
     type Partition = Partition;
     type State = State;
-    type Seen = Option<serde_json::Value>;
+    /// Where the stream stands now; `None` where it can't be gone on from.
+    type Seen = Option<State>;
 
     async fn open(config: Config) -> Result<Self> {
         let shown = config.path.display().to_string();
@@ -87,7 +95,7 @@ impl Source for Manifest {
             nested: config.nested == Nested::Columns,
             drop_undeclared: config.undeclared == Undeclared::Drop,
         };
-        Ok(Self { engine, options, streams_at_once: config.streams_at_once })
+        Ok(Self { engine, options, repeated: config.repeated, streams_at_once: config.streams_at_once })
     }
 
     async fn check(&self) -> Result<Vec<String>> {
@@ -133,13 +141,14 @@ impl Source for Manifest {
                 "an API can't be asked for rows that its cursor passes by: nothing is swept".to_owned(),
             );
         }
-        let (state, mode) = match request.stream.sync_mode {
-            SyncMode::Incremental => (request.state.airbyte.clone(), "incremental"),
-            SyncMode::FullRefresh => (None, "full_refresh"),
+        let (next, mode) = match request.stream.sync_mode {
+            SyncMode::Incremental => (request.state.clone(), "incremental"),
+            SyncMode::FullRefresh => (State::default(), "full_refresh"),
         };
+        let State { airbyte: state, memory } = next.clone();
         Ok(Plan {
-            partitions: vec![Planned::new(Partition { state: state.clone() })],
-            next: State { airbyte: state },
+            partitions: vec![Planned::new(Partition { state, memory })],
+            next,
             max_in_flight: self.streams_at_once,
             grain: Grain::Partition,
             mode: mode.to_owned(),
@@ -148,9 +157,9 @@ impl Source for Manifest {
         })
     }
 
-    fn advance(&self, state: &mut State, _: &Partition, seen: Option<serde_json::Value>) {
-        if seen.is_some() {
-            state.airbyte = seen;
+    fn advance(&self, state: &mut State, _: &Partition, seen: Option<State>) {
+        if let Some(seen) = seen {
+            *state = seen;
         }
     }
 
@@ -159,11 +168,13 @@ impl Source for Manifest {
         stream: &ConfiguredStream,
         partition: Partition,
         out: &mut Emitter<'_, Self>,
-    ) -> Result<Option<serde_json::Value>> {
+    ) -> Result<Option<State>> {
         let state =
             partition.state.map(|state| Value::from_json(state.to_string().as_bytes())).transpose()?;
         let is_incremental = stream.sync_mode == SyncMode::Incremental;
-        let mut rows = Rows::new(stream, out, self.engine.mask(), is_incremental)?;
+        let recall =
+            (is_incremental && self.repeated == Repeated::Skip).then(|| Recall::new(&partition.memory));
+        let mut rows = Rows::new(stream, out, self.engine.mask(), is_incremental, recall)?;
         let read = self.engine.read(&stream.name, state.as_ref(), &mut rows).await;
         read.map_err(|error| self.engine.mask().error(&error).context("stream", stream.name.clone()))?;
         rows.finish().await
@@ -176,7 +187,8 @@ impl Source for Manifest {
         let advice = (stream.sync_mode == SyncMode::FullRefresh).then(|| {
             "the stream is a full refresh, which begins at the beginning whatever its state".to_owned()
         });
-        Ok((State { airbyte: state.get("stream_state").filter(|state| !state.is_null()).cloned() }, advice))
+        let airbyte = state.get("stream_state").filter(|state| !state.is_null()).cloned();
+        Ok((State { airbyte, memory: Memory::default() }, advice))
     }
 
     fn export_airbyte(stream: &str, state: &State) -> Result<Option<serde_json::Value>> {

@@ -4,11 +4,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use protocol::{ConfiguredStream, Emitter, Error, Result};
 
-use super::{Manifest, Partition};
+use super::{Manifest, Partition, State};
 use crate::source::airbyte::filler::Filler;
+use crate::source::declarative::Value;
 use crate::source::declarative::config::Mask;
 use crate::source::declarative::record::Records;
-use crate::source::declarative::stream::{Level, Progress, Sink};
+use crate::source::declarative::stream::{Level, Memory, Progress, Recall, Sink};
 
 /// The rows of one stream.
 pub(super) struct Rows<'a, 'e> {
@@ -17,7 +18,9 @@ pub(super) struct Rows<'a, 'e> {
     is_incremental: bool,
     stream: String,
     mask: &'a Mask,
+    /// What the engine said last.
     state: Option<serde_json::Value>,
+    recall: Option<Recall>,
 }
 
 impl<'a, 'e> Rows<'a, 'e> {
@@ -26,17 +29,28 @@ impl<'a, 'e> Rows<'a, 'e> {
         out: &'a mut Emitter<'e, Manifest>,
         mask: &'a Mask,
         is_incremental: bool,
+        recall: Option<Recall>,
     ) -> Result<Self> {
         let filler = Filler::new(stream, out)?;
         let stream = stream.name.clone();
-        Ok(Self { filler, is_incremental, stream, mask, state: None })
+        Ok(Self { filler, is_incremental, stream, mask, state: None, recall })
     }
 
     /// Hands on what is left; says where the stream stands.
-    pub(super) async fn finish(mut self) -> Result<Option<serde_json::Value>> {
+    pub(super) async fn finish(mut self) -> Result<Option<State>> {
         self.filler.flush().await?;
-        Ok(self.state)
+        let memory = self.memory();
+        Ok(self.state.map(|state| State { airbyte: Some(state), memory }))
     }
+
+    fn memory(&self) -> Memory {
+        self.recall.as_ref().map(Recall::memory).unwrap_or_default()
+    }
+}
+
+fn plain(state: &Value) -> Result<serde_json::Value> {
+    serde_json::from_str(&state.to_json())
+        .map_err(|error| Error::internal("a state is no JSON").with_source(error))
 }
 
 impl Sink for Rows<'_, '_> {
@@ -45,20 +59,32 @@ impl Sink for Rows<'_, '_> {
     }
 
     fn state(&mut self, progress: Progress) -> BoxFuture<'_, Result<()>> {
+        let taken = if self.is_incremental {
+            plain(&progress.state).map(|state| self.state = Some(state))
+        } else {
+            Ok(())
+        };
+        async { taken }.boxed()
+    }
+
+    fn wants_rest(&self) -> bool {
+        self.is_incremental && self.filler.is_due()
+    }
+
+    fn rest<'a>(&'a mut self, state: &'a (dyn Fn() -> Value + Send + Sync)) -> BoxFuture<'a, Result<()>> {
         async move {
-            if !self.is_incremental {
+            if !self.wants_rest() {
                 return Ok(());
             }
-            let state: serde_json::Value = serde_json::from_str(&progress.state.to_json())
-                .map_err(|error| Error::internal("a state is no JSON").with_source(error))?;
-            if progress.settled && self.filler.is_due() {
-                let rest = Partition { state: Some(state.clone()) };
-                self.filler.checkpoint(&rest, Some(state.clone())).await?;
-            }
-            self.state = Some(state);
-            Ok(())
+            let (state, memory) = (plain(&state())?, self.memory());
+            let rest = Partition { state: Some(state.clone()), memory: memory.clone() };
+            self.filler.checkpoint(&rest, Some(State { airbyte: Some(state), memory })).await
         }
         .boxed()
+    }
+
+    fn recall(&mut self) -> Option<&mut Recall> {
+        self.recall.as_mut()
     }
 
     fn log(&mut self, level: Level, message: &str) {

@@ -218,6 +218,30 @@ impl Cursor {
         }
     }
 
+    /// What a record's cursor says, as a number: microseconds since 1970, or the count. `None` where it says nothing.
+    #[must_use]
+    pub fn instant(&self, value: &Value) -> Option<i64> {
+        let definition = self.0.definition.as_ref()?;
+        if value.is_none() {
+            return None;
+        }
+        instant(&definition.axis.read(value)?)
+    }
+
+    /// From where on a later read gives records again if none is greater than `value`.
+    #[must_use]
+    pub fn again_from(&self, value: &Value) -> Option<i64> {
+        let definition = self.0.definition.as_ref()?;
+        let point = definition.axis.read(value)?;
+        // States are often coarser than records.
+        let stated = definition.axis.read(&definition.axis.write(&point)).unwrap_or_else(|| point.clone());
+        let from = match definition.lookback() {
+            Ok(Some(span)) => stated.ago(&span)?,
+            _ => stated,
+        };
+        Some(instant(&from)?.min(instant(&point)?))
+    }
+
     /// A number that grows whenever the state changes.
     pub(super) fn version(&self) -> u64 {
         match &self.0.kind {
@@ -241,6 +265,13 @@ impl Cursor {
 
     fn next_number(&self) -> u64 {
         self.0.next_slice.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn instant(point: &Point) -> Option<i64> {
+    match point {
+        Point::Time(moment) => Some(moment.universal().and_utc().timestamp_micros()),
+        Point::Count(value) => value.as_int(),
     }
 }
 

@@ -207,7 +207,7 @@ impl Engine {
             }
             let (stream, forgets) = self.build(&definition, state)?;
             if forgets {
-                sink.state(Progress { state: Map::new().into(), settled: true }).await?;
+                sink.state(Progress { state: Map::new().into() }).await?;
             }
             Arc::new(stream).read(&self.limits, sink).await
         };

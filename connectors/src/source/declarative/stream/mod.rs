@@ -10,6 +10,7 @@ mod path;
 mod plain;
 mod properties;
 mod read;
+mod recall;
 mod report;
 mod retriever;
 mod room;
@@ -18,4 +19,5 @@ mod shrink;
 mod sink;
 
 pub use engine::{Engine, StreamInfo};
+pub use recall::{Memory, Recall};
 pub use sink::{Level, Progress, Sink};

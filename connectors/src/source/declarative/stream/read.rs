@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::{Error, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -67,8 +68,9 @@ impl Stream {
     pub(super) async fn read(self: &Arc<Self>, limits: &Limits, sink: &mut dyn Sink) -> Result<()> {
         let (sender, mut events) = mpsc::channel(WAITING);
         let mut producer = JoinSet::new();
-        producer.spawn(produce(self.clone(), limits.clone(), sender));
-        let mut run = Run { stream: self.clone(), open: HashSet::new(), failed: None };
+        let rest_wanted = Arc::new(AtomicBool::new(false));
+        producer.spawn(produce(self.clone(), limits.clone(), sender, rest_wanted.clone()));
+        let mut run = Run { stream: self.clone(), open: HashSet::new(), rest_wanted, failed: None };
         while let Some(event) = events.recv().await {
             run.take(event, sink).await?;
         }
@@ -78,7 +80,7 @@ impl Stream {
             }
         }
         let state = self.slicing().cursor().finish()?;
-        sink.state(Progress { state, settled: run.open.is_empty() }).await?;
+        sink.state(Progress { state }).await?;
         match run.failed {
             Some(error) => Err(error),
             None => Ok(()),
@@ -91,6 +93,8 @@ struct Run {
     stream: Arc<Stream>,
     /// Slices of which records went out, and which are not closed.
     open: HashSet<u64>,
+    /// Told to who hands slices out.
+    rest_wanted: Arc<AtomicBool>,
     failed: Option<Error>,
 }
 
@@ -99,16 +103,20 @@ impl Run {
         match event {
             Event::Page { number, slice, records, values, room } => {
                 if !records.is_empty() {
-                    self.open.insert(number);
-                    sink.records(records).await?;
-                    self.stream.slicing().cursor().observe(&slice, &values)?;
+                    self.page(number, &slice, records, &values, sink).await?;
                 }
                 drop(room);
             }
             Event::Done { number, slice, outcome: Ok(Ended::Read) } => {
                 self.open.remove(&number);
-                if let Some(state) = self.stream.slicing().cursor().close(&slice)? {
-                    sink.state(Progress { state, settled: self.open.is_empty() }).await?;
+                let cursor = self.stream.slicing().cursor();
+                if let Some(state) = cursor.close(&slice)? {
+                    sink.state(Progress { state }).await?;
+                }
+                // A stream without a cursor can't be gone on from.
+                if self.open.is_empty() && cursor.field().is_some() {
+                    sink.rest(&|| cursor.checkpoint()).await?;
+                    self.rest_wanted.store(false, Ordering::Release);
                 }
             }
             Event::Done { outcome: Err(error), .. } | Event::Over(Err(error)) => self.fail(error),
@@ -117,8 +125,33 @@ impl Run {
         Ok(())
     }
 
+    async fn page(
+        &mut self,
+        number: u64,
+        slice: &Slice,
+        mut records: Records,
+        values: &[Value],
+        sink: &mut dyn Sink,
+    ) -> Result<()> {
+        self.open.insert(number);
+        let cursor = self.stream.slicing().cursor();
+        if let Some(recall) = sink.recall() {
+            records = recall.sift(cursor, slice, records, values)?;
+        }
+        if !records.is_empty() {
+            sink.records(records).await?;
+        }
+        cursor.observe(slice, values)?;
+        // After a failure there is no rest any more: its slice stays open.
+        if self.failed.is_none() && sink.wants_rest() {
+            self.rest_wanted.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
     /// The first failure is what the stream fails with.
     fn fail(&mut self, error: Error) {
+        self.rest_wanted.store(false, Ordering::Release);
         if self.failed.is_none() {
             self.failed = Some(error);
         } else {
@@ -128,9 +161,14 @@ impl Run {
 }
 
 /// Gives slices to tasks, as many at once as there is room for.
-async fn produce(stream: Arc<Stream>, limits: Limits, events: mpsc::Sender<Event>) {
+async fn produce(
+    stream: Arc<Stream>,
+    limits: Limits,
+    events: mpsc::Sender<Event>,
+    rest_wanted: Arc<AtomicBool>,
+) {
     let mut readers = JoinSet::new();
-    let over = hand_out(&stream, &limits, &events, &mut readers).await;
+    let over = hand_out(&stream, &limits, &events, &rest_wanted, &mut readers).await;
     while let Some(ended) = readers.join_next().await {
         if let Err(error) = ended {
             let error = Error::internal("the task of a slice broke down").with_source(error);
@@ -144,8 +182,10 @@ async fn hand_out(
     stream: &Arc<Stream>,
     limits: &Limits,
     events: &mpsc::Sender<Event>,
+    rest_wanted: &AtomicBool,
     readers: &mut JoinSet<()>,
 ) -> Result<()> {
+    let broken = |error| Error::internal("the task of a slice broke down").with_source(error);
     let mut slicer = stream.slicing().slicer()?;
     let mut number = 0;
     while let Some(slice) = slicer.next().await? {
@@ -158,6 +198,11 @@ async fn hand_out(
             Some(jobs) => jobs.turn().await?,
             None => limits.turn().await?,
         };
+        if rest_wanted.load(Ordering::Acquire) {
+            while let Some(ended) = readers.join_next().await {
+                ended.map_err(broken)?;
+            }
+        }
         number += 1;
         let (stream, events, limits) = (stream.clone(), events.clone(), limits.clone());
         readers.spawn(async move {
@@ -168,7 +213,7 @@ async fn hand_out(
         });
         // What has ended is let go, so that many slices do not pile up.
         while let Some(ended) = readers.try_join_next() {
-            ended.map_err(|error| Error::internal("the task of a slice broke down").with_source(error))?;
+            ended.map_err(broken)?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use protocol::Result;
 
+use super::recall::Recall;
 use crate::source::declarative::record::Records;
 use crate::source::declarative::value::Value;
 
@@ -17,6 +18,22 @@ pub trait Sink: Send {
 
     /// Something that a person may want to know.
     fn log(&mut self, level: Level, message: &str);
+
+    /// Whether a rest is wanted: no slice is begun until there was one.
+    fn wants_rest(&self) -> bool {
+        false
+    }
+
+    /// No slice is open: a read that goes on from `state()` gives nothing again but what its first requests include.
+    fn rest<'a>(&'a mut self, state: &'a (dyn Fn() -> Value + Send + Sync)) -> BoxFuture<'a, Result<()>> {
+        let _ = state;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// What knows the records that were handed over before, where they are not to be handed over again.
+    fn recall(&mut self) -> Option<&mut Recall> {
+        None
+    }
 }
 
 /// Where a stream stands.
@@ -24,8 +41,6 @@ pub trait Sink: Send {
 pub struct Progress {
     /// The state in the form that Airbyte knows.
     pub state: Value,
-    /// Whether no slice is open: nothing that was handed over before comes again after this state.
-    pub settled: bool,
 }
 
 /// How much a message matters.
