@@ -3,10 +3,10 @@
 use arrow_schema::DataType;
 use chrono::{DateTime, Utc};
 use connectors::http::auth::Auth;
-use connectors::http::{Client, Options, Pages, Paging, Polite, Request};
+use connectors::http::{Answer, Client, Options, Pages, Paging, Polite, Request};
 use connectors::json::{Columns, Page, Records};
 use protocol::*;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 #[derive(Deserialize, schemars::JsonSchema)]
 pub struct Config {
@@ -14,11 +14,8 @@ pub struct Config {
     token: Secret,
 }
 
-#[derive(Serialize, Deserialize)]
-pub struct Span {
-    since: Option<DateTime<Utc>>,
-    until: DateTime<Utc>,
-}
+/// Since when, until when.
+type Span = (Option<DateTime<Utc>>, DateTime<Utc>);
 
 pub struct Shop(Client, Polite, url::Url);
 
@@ -33,10 +30,8 @@ impl Source for Shop {
         Ok(Self(Client::new(&Options::default())?, Polite { auth: Auth::Bearer(config.token) }, url))
     }
     async fn check(&self) -> Result<Vec<String>> {
-        self.1
-            .fetch(&self.0, &Request::get(self.2.clone()))
-            .await
-            .map(|_| vec!["the shop answers".to_owned()])
+        self.1.fetch(&self.0, &Request::get(self.2.clone())).await?;
+        Ok(vec!["the shop answers".to_owned()])
     }
     async fn discover(&self, _: &StreamFilter) -> Result<Catalog> {
         let orders = Stream::new("orders").field("id", DataType::Int64).field("updated_at", DataType::Utf8);
@@ -46,17 +41,15 @@ impl Source for Shop {
     async fn plan(&self, request: &PlanRequest<'_, Self::State>) -> Result<Plan<Span, Self::State>> {
         let since = request.state.filter(|_| request.stream.sync_mode == SyncMode::Incremental);
         let until = Utc::now();
-        Ok(Plan::whole(Span { since, until }, Some(until)))
+        Ok(Plan::whole((since, until), Some(until)))
     }
     async fn read(&self, stream: &ConfiguredStream, span: Span, out: &mut Emitter<'_, Self>) -> Result<()> {
-        let since = span.since.unwrap_or_default().to_rfc3339();
-        let request =
-            Request::get(self.2.clone()).query("since", &since).query("until", &span.until.to_rfc3339());
+        let [since, until] = [span.0.unwrap_or_default(), span.1].map(|time| time.to_rfc3339());
+        let request = Request::get(self.2.clone()).query("since", &since).query("until", &until);
         let mut pages = Pages::new(&self.0, &self.1, request, Paging::NextUrl { path: &["links", "next"] });
         let mut columns = Columns::new(stream.schema.clone(), stream.on_unfit)?;
-        while let Some(orders) =
-            pages.next(|page| Page::new(&page.body)?.items(&["data"]), Records::len).await?
-        {
+        let read = |page: &Answer| Page::new(&page.body)?.items(&["data"]);
+        while let Some(orders) = pages.next(read, Records::len).await? {
             columns.append(&orders)?;
             out.batch(columns.finish()?).await?;
         }

@@ -209,7 +209,7 @@ fn the_table_of_faults_adds_up() {
     let rows: Vec<Vec<String>> = text.lines().filter(|line| line.starts_with("| ")).map(cells).collect();
     let mut wrong = Vec::new();
     let mut sums = [0; 3];
-    for class in ["K", "P", "N", "D", "S", "E", "V", "L", "M", "G", "Z"] {
+    for class in ["K", "P", "N", "D", "S", "H", "E", "V", "L", "M", "G", "Z"] {
         let is_of = |row: &&Vec<String>| {
             row[1].strip_prefix(class).is_some_and(|number| number.parse::<u32>().is_ok())
         };

@@ -282,12 +282,14 @@ fn impatient(wait: Duration, error: Error) -> Error {
     .hint("what was read up to here is kept; sync again later")
 }
 
-/// How long the server asks to wait: `Retry-After` in seconds or as a date. Nothing where it is negative or no number.
+/// How long the server asks to wait: `Retry-After` in seconds or as a date. Nothing where it is negative or no number;
+/// for ever where it is beyond all numbers.
 #[must_use]
 pub fn retry_after(answer: &Answer) -> Option<Duration> {
     let text = answer.header("retry-after")?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
+        let is_one = seconds.is_finite() && seconds >= 0.0;
+        return is_one.then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX));
     }
     (date::parse(text)? - wall()).to_std().ok()
 }

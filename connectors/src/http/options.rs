@@ -64,6 +64,15 @@ const LONGEST_TIMEOUT: Duration = Duration::from_hours(48);
 const IDLE_CONNECTIONS: usize = 64;
 
 impl Options {
+    /// The defaults, and the certificates that programs in Python trust: those of the file that `REQUESTS_CA_BUNDLE` or
+    /// `CURL_CA_BUNDLE` names. (`SSL_CERT_FILE`, like the system's own, is heard everywhere.)
+    #[must_use]
+    pub fn of_environment() -> Self {
+        let named = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].into_iter().find_map(std::env::var_os);
+        let ca_file = named.map(PathBuf::from).filter(|path| path.is_file());
+        Self { ca_file, ..Self::default() }
+    }
+
     /// Fails where they can't be meant.
     pub(super) fn verify(&self) -> Result<()> {
         for (name, period) in [

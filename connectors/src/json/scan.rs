@@ -235,9 +235,12 @@ impl<'t> Scanner<'t> {
             if let Some(b'+' | b'-') = self.peek() {
                 self.at += 1;
             }
-            if self.digits() == 0 {
+            let digits = self.digits();
+            if digits == 0 {
                 return Err(self.fault("a digit was expected"));
             }
+            // It may be more than a double holds, which is no number that anybody reads.
+            self.is_odd |= digits > 2;
         }
         Ok(())
     }

@@ -71,12 +71,11 @@ impl Fixture {
     async fn new(sync_mode: SyncMode, count: i64) -> Self {
         let orders = orders(count);
         let server = shop(&orders).await;
-        let expected = orders.lock().unwrap().iter();
-        let expected = expected
-            .map(|order| format!("{} | {} | 1.25", order.id, order.updated_at.to_rfc3339()))
-            .collect();
+        let row = |order: &Order| format!("{} | {} | 1.25", order.id, order.updated_at.to_rfc3339());
+        let expected = orders.lock().unwrap().iter().map(row).collect();
         let config = serde_json::from_value(json!({"url": server.at("orders"), "token": "canary"})).unwrap();
-        let catalog = Shop::open(config).await.unwrap().discover(&StreamFilter::all()).await.unwrap();
+        let shop = Shop::open(config).await.unwrap();
+        let catalog = Source::discover(&shop, &StreamFilter::all()).await.unwrap();
         let orders = catalog.stream("orders").unwrap();
         let stream = ConfiguredStream {
             connection: "shop".into(),

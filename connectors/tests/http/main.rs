@@ -1,5 +1,7 @@
 //! The kit for HTTP sources against servers that do what servers do, and what they should not.
 
+#![allow(clippy::unwrap_used, clippy::large_stack_arrays, reason = "a test that can't go on ends")]
+
 mod body;
 mod example;
 mod exchange;
@@ -9,10 +11,11 @@ mod request;
 mod server;
 mod token;
 mod transport;
+mod version;
 
 /// As it stands in the folder of examples.
 #[path = "../../examples/shop.rs"]
-mod shop;
+pub mod shop;
 
 use connectors::http::{Client, Options};
 use protocol::{ByteSize, Error, Period};

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::process::Command;
 use std::sync::Arc;
 
-use connectors::http::{Client, Request};
+use connectors::http::{Client, Options, Request};
 use protocol::{ErrorKind, Secret};
 
 use crate::server::{Server, reply};
@@ -133,4 +133,31 @@ async fn the_environment_names_proxies() {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(proxy.asked().len(), 1);
+}
+
+/// What [`the_environment_names_certificates`] runs with an environment of its own.
+#[tokio::test]
+#[ignore = "it is run by another test"]
+async fn with_the_certificates_of_the_environment() {
+    let url: url::Url = std::env::var("TEST_URL").unwrap().parse().unwrap();
+    let client = Client::new(&Options::of_environment()).unwrap();
+    assert_eq!(client.send(&Request::get(url)).await.unwrap().body, "secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_names_certificates() {
+    let (port, pem) = secure_server(None);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, &pem).unwrap();
+    for (name, works) in [("REQUESTS_CA_BUNDLE", true), ("SSL_CERT_FILE", true), ("OTHER_CA", false)] {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "transport::with_the_certificates_of_the_environment", "--ignored"]);
+        for known in ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            command.env_remove(known);
+        }
+        command.env("TEST_URL", format!("https://localhost:{port}/")).env(name, &file);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(output.status.success(), works, "{name}: {}", String::from_utf8_lossy(&output.stdout));
+    }
 }

@@ -124,7 +124,7 @@ impl Opened {
         let config = Value::Map(given.config);
         messages.mask(Mask::new(&specification, &config));
         let clock = clock(context);
-        let options = http::Options::default();
+        let options = http::Options::of_environment();
         let engine = Engine::open(given.manifest, config.clone(), clock, given.folder, &options)?;
         // It learns what comes while reading: tokens of sessions, refreshed ones.
         engine.mask().learn(&specification, &config);

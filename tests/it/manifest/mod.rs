@@ -29,6 +29,7 @@ macro_rules! cases {
 
 cases! {
     async_jobs
+    async_kinds
     auth_jwt
     auth_oauth
     auth_session

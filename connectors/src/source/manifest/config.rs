@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::airbyte::settings::Inline;
+use crate::http;
 
 /// An HTTP API that an Airbyte declarative manifest describes. Runs without Python.
 #[derive(Deserialize, JsonSchema)]
@@ -36,6 +37,9 @@ pub struct Config {
     /// Most streams that are read at once; unless given, as many as the engine has lanes.
     #[serde(default)]
     pub streams_at_once: Option<NonZeroUsize>,
+    /// How requests are sent: time-outs, limits, a proxy, certificates of one's own.
+    #[serde(default)]
+    pub http: http::Options,
     /// The time that templates go by, instead of the machine's.
     #[serde(default)]
     pub now: Option<DateTime<Utc>>,

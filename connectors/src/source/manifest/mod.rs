@@ -21,7 +21,6 @@ use super::airbyte::shape;
 use super::declarative::config::{connection_specification, validate};
 use super::declarative::stream::{Engine, Memory, Recall};
 use super::declarative::{Clock, Value, manifest};
-use crate::http;
 use crate::json::Options;
 
 pub use config::Config;
@@ -80,8 +79,7 @@ impl Source for Manifest {
         let clock = config.now.map_or_else(|| Clock::live(chrono::Utc::now), Clock::fixed);
         let folder = config.path.parent().map(Path::to_owned);
         let specification = connection_specification(&manifest);
-        let engine =
-            Engine::open(manifest, settings.value().clone(), clock, folder, &http::Options::default())?;
+        let engine = Engine::open(manifest, settings.value().clone(), clock, folder, &config.http)?;
         let given = engine.migrated_config().unwrap_or(settings.value());
         validate(&specification, given).map_err(|what| {
             let what = engine.mask().apply(&what);

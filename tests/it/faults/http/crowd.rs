@@ -88,7 +88,7 @@ fn cost_of_partitions(count: usize) -> (u64, usize) {
     let printed = fs::read_to_string(out).expect("it is ours");
     assert_eq!(printed.matches("\"RECORD\"").count(), count);
     let last = printed.lines().rfind(|line| line.contains("\"STATE\"")).expect("a state");
-    assert_eq!(last.matches("2024-").count() >= count, true, "each partition has its state");
+    assert!(last.matches("2024-").count() >= count, "each partition has its state");
     (spent, printed.len())
 }
 

@@ -42,7 +42,7 @@ pub(super) enum Reply {
 /// A well-formed answer: status, headers as lines without their ends, body.
 pub(super) fn reply(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let headers = headers.iter().map(|header| format!("{header}\r\n")).collect::<Vec<_>>().concat();
     let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
     Reply::Kept([head.as_bytes(), body].concat())
 }

@@ -53,13 +53,13 @@ impl Change {
         }
     }
 
-    /// Applies it to `config`; `given` is what the user gave.
-    pub(super) fn apply(&self, config: &mut Value, given: &Value, clock: &Clock) -> Result<()> {
+    /// Applies it to `config`.
+    pub(super) fn apply(&self, config: &mut Value, clock: &Clock) -> Result<()> {
         match self {
             Self::Add { fields, condition } => {
                 fields.iter().try_for_each(|field| field.apply(config, condition.as_ref(), clock))
             }
-            Self::Remap { path, map } => remap(config, given, path, map, clock),
+            Self::Remap { path, map } => remap(config, path, map, clock),
             Self::Remove { paths, condition } => {
                 if let Some(condition) = condition
                     && !condition.eval(&context(clock, config))?
@@ -117,20 +117,14 @@ impl Field {
 }
 
 /// Replaces a value by what the map has for it.
-fn remap(
-    config: &mut Value,
-    given: &Value,
-    path: &[TextTemplate],
-    map: &MappingTemplate,
-    clock: &Clock,
-) -> Result<()> {
+fn remap(config: &mut Value, path: &[TextTemplate], map: &MappingTemplate, clock: &Clock) -> Result<()> {
     let path = {
         let context = context(clock, config);
         path.iter().map(|key| key.eval_text(&context)).collect::<Result<Vec<_>>>()?
     };
     let new = {
         let Some(Value::Text(current)) = place::get(config, &path) else { return Ok(()) };
-        let map = map.eval(&context(clock, given), Types::ANY)?;
+        let map = map.eval(&context(clock, config), Types::ANY)?;
         map.get(current).cloned()
     };
     match new {

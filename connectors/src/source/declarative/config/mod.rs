@@ -41,12 +41,12 @@ pub fn prepare(manifest: &Value, config: Value, clock: &Clock) -> Result<Prepare
     let mut config = config;
     for migration in rules.children("config_migrations")? {
         for change in migration.children("transformations")? {
-            Change::build(&change)?.apply(&mut config, &given, clock)?;
+            Change::build(&change)?.apply(&mut config, clock)?;
         }
     }
     let migrated = if config == given { None } else { Some(config.clone()) };
     for change in rules.children("transformations")? {
-        Change::build(&change)?.apply(&mut config, &given, clock)?;
+        Change::build(&change)?.apply(&mut config, clock)?;
     }
     for validator in rules.children("validations")? {
         check(&validator, &config, clock)?;

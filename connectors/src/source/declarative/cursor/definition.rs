@@ -129,6 +129,22 @@ impl Definition {
         }
     }
 
+    /// Says so where what was read before reaches beyond the end, by more than a step of the smallest kind: what comes
+    /// before it is not asked for, as in the reference.
+    pub(super) fn tell_ahead(&self, lower: &Point, end: &Point) -> Result<()> {
+        let last = self.granularity.as_ref().and_then(|granularity| lower.ago(granularity));
+        if end.before(last.as_ref().unwrap_or(lower))? {
+            tracing::warn!(
+                field = self.field,
+                state = self.axis.write(lower).to_json(),
+                end = self.axis.write(end).to_json(),
+                "the stream's state lies in the future: records before it are not asked for; a record whose time is \
+                 wrong is the usual cause, and `state reset` mends it"
+            );
+        }
+        Ok(())
+    }
+
     /// Where reading ends, as of now.
     pub(super) fn end(&self) -> Result<Point> {
         if !self.is_time() {

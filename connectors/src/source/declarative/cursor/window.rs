@@ -65,7 +65,12 @@ impl Windows {
         let Cut { lower, upper, is_tail } = cut;
         let granularity = definition.granularity.as_ref();
         match lower.order(&upper)? {
-            Greater => return Ok(None),
+            Greater => {
+                if is_tail {
+                    definition.tell_ahead(&lower, &upper)?;
+                }
+                return Ok(None);
+            }
             Equal if granularity.is_none() => return Ok(None),
             _ => {}
         }

@@ -15,8 +15,9 @@ pub(super) fn words(expressions: &[&str]) -> Vec<String> {
     words
 }
 
-/// `headers`: a name counts as the expression spells it, since the server's spelling is not kept on the way. `link` is
-/// the parsed `Link` header.
+/// `headers`: a name counts as the expression spells it, since the server's spelling is not kept on the way (and over
+/// HTTP/2 there is none). Where expressions spell one name in several ways, the way that most servers spell it is the
+/// one: who asks for two means to tell them apart. `link` is the parsed `Link` header.
 pub(super) fn variable(headers: &[(String, String)], words: &[String]) -> Value {
     let mut map = Map::new();
     for (name, value) in headers {
@@ -25,11 +26,13 @@ pub(super) fn variable(headers: &[(String, String)], words: &[String]) -> Value 
             Some(Value::Text(there)) => format!("{there}, {value}"),
             _ => value.clone(),
         };
-        for word in words.iter().filter(|word| word.eq_ignore_ascii_case(name)) {
-            map.insert(word.as_str(), value.as_str());
+        let title = title(name);
+        if !words.contains(&title) {
+            for word in words.iter().filter(|word| word.eq_ignore_ascii_case(name)) {
+                map.insert(word.as_str(), value.as_str());
+            }
         }
-        map.insert(name.as_str(), value.as_str());
-        map.insert(title(name), value);
+        map.insert(title, value);
     }
     let links = headers
         .iter()
@@ -106,8 +109,21 @@ mod tests {
         let url = |rel: &str| seen.get("link").and_then(|l| l.get(rel)).and_then(|l| l.get("url"));
         assert_eq!(url("next").and_then(Value::as_text), Some("https://a.b/x?p=2,3"));
         assert_eq!(url("last").and_then(Value::as_text), Some("https://a.b/x?p=9"));
-        for name in ["X-Next-Page", "x-next-page", "X-NEXT-page"] {
+        for name in ["X-Next-Page", "X-NEXT-page"] {
             assert_eq!(seen.get(name).and_then(Value::as_text), Some("7"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_in_two_spellings_is_the_usual_one() {
+        let headers = vec![("x-next".to_owned(), "7".to_owned())];
+        let found = |expression: &str| {
+            let seen = variable(&headers, &words(&[expression]));
+            ["X-Next", "x-next"].map(|name| seen.get(name).is_some())
+        };
+        assert_eq!(found("{{ headers['X-Next'] }}"), [true, false]);
+        assert_eq!(found("{{ headers['x-next'] }}"), [true, true]);
+        assert_eq!(found("{{ headers.get('x-next') or headers['X-Next'] }}"), [true, false]);
+        assert_eq!(found("{{ headers | length }}"), [true, false]);
     }
 }
