@@ -95,12 +95,7 @@ impl Source for Manifest {
             nested: config.nested == Nested::Columns,
             drop_undeclared: config.undeclared == Undeclared::Drop,
         };
-        Ok(Self {
-            engine,
-            options,
-            repeated: config.repeated,
-            streams_at_once: config.streams_at_once,
-        })
+        Ok(Self { engine, options, repeated: config.repeated, streams_at_once: config.streams_at_once })
     }
 
     async fn check(&self) -> Result<Vec<String>> {

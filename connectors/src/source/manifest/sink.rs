@@ -6,10 +6,10 @@ use protocol::{ConfiguredStream, Emitter, Error, Result};
 
 use super::{Manifest, Partition, State};
 use crate::source::airbyte::filler::Filler;
+use crate::source::declarative::Value;
 use crate::source::declarative::config::Mask;
 use crate::source::declarative::record::Records;
 use crate::source::declarative::stream::{Level, Memory, Progress, Recall, Sink};
-use crate::source::declarative::Value;
 
 /// The rows of one stream.
 pub(super) struct Rows<'a, 'e> {
