@@ -1,6 +1,6 @@
 //! The log on stderr: lines for people, or one JSON document per line.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value};
@@ -146,7 +146,10 @@ where
         event.record(&mut fields);
         let mut text = fields.message().unwrap_or_default();
         for (key, value) in &fields.0 {
-            let _ = write!(text, " {key}={value}");
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            for part in [" ", key, "=", value.as_str()] {
+                text.push_str(part);
+            }
         }
         self.0.log(event.metadata().level().as_str(), &text);
         Ok(())

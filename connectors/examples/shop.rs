@@ -1,4 +1,5 @@
 //! Orders of a shop: `GET /orders?since=...&until=...`, a page after the other. A whole incremental source.
+#![allow(clippy::wildcard_imports, reason = "what a source is made of")]
 
 use arrow_schema::DataType;
 use chrono::{DateTime, Utc};

@@ -1,6 +1,11 @@
 //! The kit for HTTP sources against servers that do what servers do, and what they should not.
 
-#![allow(clippy::unwrap_used, clippy::large_stack_arrays, reason = "a test that can't go on ends")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::field_reassign_with_default,
+    clippy::large_stack_arrays,
+    reason = "a test that can't go on ends"
+)]
 
 mod body;
 mod example;

@@ -3,6 +3,7 @@
 
 mod case;
 mod difference;
+mod hostile;
 mod services;
 
 use std::collections::BTreeSet;
@@ -40,6 +41,7 @@ cases! {
     check_failing
     config_invalid
     config_rules
+    cursor_options
     decoders
     dynamic_config
     dynamic_http
@@ -47,22 +49,27 @@ cases! {
     incremental_formats
     incremental_kinds
     incremental_windows
+    jobs_troubled
     page_cursor
     page_links
     page_number
     page_offset
+    page_resets
     page_zero
     partition_incremental
     partition_lists
     partition_parents
     query_properties
+    records_combined
     records_extract
     records_transform
     references
+    retry_waits
     schema_normal
     shared_requests
     state_delegating
     state_old_shapes
     templates
+    traps
     urls
 }
