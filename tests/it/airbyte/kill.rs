@@ -45,8 +45,14 @@ const COUNTS: &str = "SELECT min(id), max(id), count(id), count(DISTINCT id)";
 #[test]
 fn records_arrive_once_in_files_wherever_a_sync_is_killed() {
     let api = Api::with(FIRST);
-    let places =
-        ["file.row_group", "lane.cut", "commit.begun", "manifest.created", "commit.answered", "commit.begun:2"];
+    let places = [
+        "file.row_group",
+        "lane.cut",
+        "commit.begun",
+        "manifest.created",
+        "commit.answered",
+        "commit.begun:2",
+    ];
     for place in places {
         api.set_items(FIRST);
         let mut project = small(project(&api, "2024-01-31T00:00:00Z")).destination("compression", "none");

@@ -59,6 +59,17 @@ fn an_increment_follows_a_first_sync() {
 }
 
 #[test]
+fn a_record_that_changed_without_a_new_stamp_is_written() {
+    let api = Api::with(3);
+    let place = place(&api, 0, ITEMS);
+    place.run(&["sync"]).exits(0);
+    api.change(3);
+    api.set_items(4);
+    place.run(&["sync"]).exits(0);
+    assert_eq!(ids(&place, "items"), [1, 2, 3, 3, 4]);
+}
+
+#[test]
 fn repeated_records_are_kept_where_that_is_asked_for() {
     let api = Api::with(3);
     let place = place(&api, 0, ITEMS);
