@@ -14,6 +14,7 @@ pub(super) const PER_DAY: usize = 1440;
 pub(super) struct Api {
     pub(super) port: u16,
     items: Arc<AtomicUsize>,
+    changed: Arc<AtomicUsize>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -23,18 +24,24 @@ impl Api {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
         let (items, asked) = (Arc::new(AtomicUsize::new(items)), Arc::<Mutex<Vec<String>>>::default());
-        let (known, seen) = (Arc::clone(&items), Arc::clone(&asked));
+        let changed = Arc::<AtomicUsize>::default();
+        let (known, other, seen) = (Arc::clone(&items), Arc::clone(&changed), Arc::clone(&asked));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (known, seen) = (Arc::clone(&known), Arc::clone(&seen));
-                std::thread::spawn(move || answer(stream, &known, &seen));
+                let (known, other, seen) = (Arc::clone(&known), Arc::clone(&other), Arc::clone(&seen));
+                std::thread::spawn(move || answer(stream, &known, &other, &seen));
             }
         });
-        Self { port, items, asked }
+        Self { port, items, changed, asked }
     }
 
     pub(super) fn set_items(&self, items: usize) {
         self.items.store(items, Ordering::SeqCst);
+    }
+
+    /// Gives that item another note.
+    pub(super) fn change(&self, number: usize) {
+        self.changed.store(number, Ordering::SeqCst);
     }
 
     /// The paths that were asked for since the last look.
@@ -114,7 +121,7 @@ spec:
     }
 }
 
-fn answer(stream: TcpStream, items: &AtomicUsize, asked: &Mutex<Vec<String>>) {
+fn answer(stream: TcpStream, items: &AtomicUsize, changed: &AtomicUsize, asked: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream.try_clone().expect("a socket can be shared"));
     let mut stream = stream;
     loop {
@@ -134,8 +141,9 @@ fn answer(stream: TcpStream, items: &AtomicUsize, asked: &Mutex<Vec<String>>) {
         } else {
             let record = |number: usize| {
                 let at = format!("2024-{:02}-{:02}T00:00:00Z", 1 + (number - 1) / 28, 1 + (number - 1) % 28);
-                (at >= since)
-                    .then(|| format!("{{\"id\": {number},\n \"updated_at\": \"{at}\", \"note\": null}}"))
+                let note = if changed.load(Ordering::SeqCst) == number { "\"changed\"" } else { "null" };
+                let record = format!("{{\"id\": {number},\n \"updated_at\": \"{at}\", \"note\": {note}}}");
+                (at >= since).then_some(record)
             };
             let records: Vec<String> = (1..=items.load(Ordering::SeqCst)).filter_map(record).collect();
             ("200 OK", format!("{{\"items\": [{}]}}", records.join(", ")))

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::api::Api;
 use crate::cli::run::Place;
 
 fn place(config: &str) -> Place {
@@ -58,6 +59,56 @@ fn what_a_connector_says_went_wrong_is_said_without_secrets() {
     let ran = place.run(&["sync"]).exits(78).says("the connector says: no more for");
     assert!(!ran.stderr.contains("s3cret-token"), "{}", ran.stderr);
     assert!(!place.path("lake/people").exists(), "nothing is committed of a sync that failed");
+}
+
+#[test]
+fn a_connector_that_is_killed_is_started_again() {
+    let place = place("{people: 25, die_after: 12, died: ./died}");
+    place.run(&["sync"]).exits(0);
+    assert!(place.path("died").exists());
+    assert_eq!(ids(&place), (1..=25).collect::<Vec<_>>());
+}
+
+#[test]
+fn tidegate_itself_is_a_connector() {
+    let api = Api::with(3);
+    let manifest = api.manifest(0);
+    let place = Place::new();
+    place.write("manifest.yaml", &manifest);
+    // The manifest is in the configuration, as the reference takes it.
+    let configuration = format!(
+        "sources:
+  api:
+    type: airbyte
+    command: [{:?}, airbyte]
+    config:
+      token: s3cret-token
+      __injected_declarative_manifest:
+{}destinations:
+  lake: {{type: parquet, url: ./lake}}
+connections:
+  api_to_lake:
+    source: api
+    destination: lake
+    streams:
+      - {{name: items, cursor: updated_at}}
+",
+        env!("CARGO_BIN_EXE_tidegate"),
+        manifest.lines().map(|line| format!("        {line}\n")).collect::<String>(),
+    );
+    place.write("tidegate.yaml", &configuration);
+    place.run(&["check"]).exits(0);
+    place.run(&["sync"]).exits(0);
+    let pattern = format!("{}/**/*.parquet", place.path("lake/items").display());
+    let count = || {
+        let query = format!("SELECT count(DISTINCT id), max(updated_at) FROM read_parquet('{pattern}')");
+        lab::python("duckdb_query.py", &[&query])[0][0].clone()
+    };
+    assert_eq!(count(), "3");
+    api.set_items(5);
+    place.run(&["sync"]).exits(0);
+    assert_eq!(count(), "5");
+    assert!(api.asked().contains(&"/items?since=2024-01-03T00%3A00%3A00Z".to_owned()));
 }
 
 #[test]

@@ -4,4 +4,5 @@ mod api;
 mod connector;
 mod kill;
 mod manifest;
+mod postgres;
 mod protocol;

@@ -124,7 +124,8 @@ fn spec_check_and_discover_answer_with_one_message() {
     assert_eq!(streams[0]["supported_sync_modes"], json!(["full_refresh", "incremental"]));
     assert_eq!(streams[0]["default_cursor_field"], json!(["updated_at"]));
     assert_eq!(streams[0]["source_defined_primary_key"], json!([["id"]]));
-    assert_eq!(streams[1]["is_resumable"], json!(false));
+    let plain = streams.as_array().and_then(|streams| streams.iter().find(|it| it["name"] == "plain"));
+    assert_eq!(plain.expect("it is there")["is_resumable"], json!(false));
 }
 
 #[test]
@@ -195,5 +196,6 @@ fn a_source_of_tidegates_speaks_it_too() {
     let ran = native("read", &[&now[..], &["--state", "state.json"]].concat()).exits(0);
     let ids: Vec<i64> =
         of(&ran, "RECORD", "record").iter().filter_map(|record| record["data"]["id"].as_i64()).collect();
-    assert_eq!(ids, [4, 5, 6]);
+    // Unlike the reference it knows which records it has given before.
+    assert_eq!(ids, [5, 6]);
 }

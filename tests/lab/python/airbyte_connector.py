@@ -1,10 +1,12 @@
 """A connector that speaks Airbyte's protocol: people with rising numbers, a state after every ten of them.
 
-Its configuration: `people` (how many there are), `fail_after` (break off after so many), `token` (which it prints).
+Its configuration: `people` (how many there are), `fail_after` (break off after so many), `die_after` (be killed after so
+many, unless the file `died` is there), `token` (which it prints).
 """
 
 import json
 import os
+import signal
 import sys
 
 STREAM = {
@@ -46,6 +48,10 @@ def read(config):
             error = {"message": f"no more for {config.get('token')}", "failure_type": "config_error"}
             say(type="TRACE", trace={"type": "ERROR", "emitted_at": 0, "error": error})
             sys.exit(1)
+        if count == config.get("die_after") and not os.path.exists(config["died"]):
+            open(config["died"], "w").close()
+            print('{"type": "RECORD", "record": {"stream": "peo', end="", flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
         data = {"id": number, "name": None if number % 7 == 0 else f"n{number}", "tags": ["a"], "more": 1}
         say(type="RECORD", record={"stream": "people", "data": data, "emitted_at": 0})
         if number % 10 == 0 or number == config["people"]:

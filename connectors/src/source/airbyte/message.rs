@@ -97,10 +97,40 @@ impl Failure {
     }
 }
 
+/// Whether a line that is no message was to be one whose loss matters: half of one, or a record without data. What a
+/// connector's libraries print is neither.
+pub(super) fn is_torn(line: &[u8]) -> bool {
+    const MATTERS: [&str; 4] = ["RECORD", "STATE", "CATALOG", "CONNECTION_STATUS"];
+    line.starts_with(b"{")
+        && serde_json::from_slice::<Value>(line).map_or(true, |value| {
+            value.get("type").and_then(Value::as_str).is_some_and(|kind| MATTERS.contains(&kind))
+        })
+}
+
 /// The name of a stream here: with its namespace, where it has one.
 pub(super) fn full_name(namespace: Option<&str>, name: &str) -> String {
     match namespace.filter(|space| !space.is_empty()) {
         Some(space) => format!("{space}.{name}"),
         None => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_message_is_no_log_line() {
+        for line in [
+            r#"{"type":"RECORD","record":{"stream":"people","da"#,
+            r#"{"type":"RECORD","record":{"stream":"people"}}"#,
+            r#"{"type":"RECORD","record":{"stream":"people","data":{"x":NaN}}}"#,
+        ] {
+            assert!(serde_json::from_str::<Message<'_>>(line).is_err(), "{line}");
+            assert!(is_torn(line.as_bytes()), "{line}");
+        }
+        for line in ["warning: a library is old", r#"{"level":"INFO","msg":"structured"}"#, "[1]"] {
+            assert!(!is_torn(line.as_bytes()), "{line}");
+        }
     }
 }

@@ -199,6 +199,9 @@ impl Airbyte {
         for line in chunk.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
         {
             let Ok(message) = serde_json::from_slice::<Message<'_>>(line) else {
+                if message::is_torn(line) {
+                    return Err(Error::transient("the connector printed a message that can't be read"));
+                }
                 let text = String::from_utf8_lossy(line);
                 tracing::info!(target: "connectors::airbyte", "{}", self.mask.apply(&text));
                 continue;
