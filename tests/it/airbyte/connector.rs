@@ -94,7 +94,7 @@ connections:
       - {{name: items, cursor: updated_at}}
 ",
         env!("CARGO_BIN_EXE_tidegate"),
-        manifest.lines().map(|line| format!("        {line}\n")).collect::<String>(),
+        manifest.lines().map(|line| format!("        {line}\n")).collect::<Vec<_>>().concat(),
     );
     place.write("tidegate.yaml", &configuration);
     place.run(&["check"]).exits(0);
