@@ -3,12 +3,14 @@
     cargo build --release
     python benches/manifest/run.py --reference PYTHON [--records 200000] [--rounds 3]
 
-PYTHON is a Python 3.11 with airbyte-cdk 7.39.1; without it only tidegate runs. A server of this script's own hands out
+PYTHON is a Python 3.11 with airbyte-cdk 7.39.1; without it only tidegate runs. The figures go to
+`benches/results/DATE-manifest.md` too. A server of this script's own hands out
 pages that were made before, so what is measured is the client: 7 fields, 1,000 records a page, messages to /dev/null.
 The best of the rounds counts; the last columns are tidegate reading the same stream into Parquet.
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -160,6 +162,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--serve", action="store_true")
     options = parser.parse_args()
+    options.binary = options.binary.resolve()
     if options.serve:
         return serve(options.records)
     server = subprocess.Popen([sys.executable, __file__, "--serve", "--records", str(options.records)], stdout=subprocess.PIPE, text=True)
@@ -169,9 +172,35 @@ def main():
         server.terminate()
 
 
+class Report:
+    """What is printed, kept for the file of results."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, line=""):
+        self.lines.append(line)
+        print(line, flush=True)
+
+    def save(self):
+        path = ROOT / "benches/results" / f"{datetime.date.today()}-manifest.md"
+        path.write_text("\n".join(self.lines) + "\n")
+
+
+def machine():
+    names = [line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return f"{len(names)} cores ({names[0]})" if names else f"{os.cpu_count()} cores"
+
+
 def measure(options, port):
-    print("| stream | tidegate records/CPU s | airbyte-cdk records/CPU s | ratio | tidegate wall s | airbyte-cdk wall s | tidegate MiB | airbyte-cdk MiB | into Parquet records/CPU s | MiB |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    report = Report()
+    report.say(f"# {datetime.date.today()}: manifests, tidegate beside airbyte-cdk")
+    report.say()
+    report.say(f"{machine()}; {options.records:,} records of 7 fields, {PAGE:,} a page, from a local server whose pages are made before; "
+               f"the best of {options.rounds} rounds, in which both work in turn. How: [benches/manifest](../manifest/run.py).")
+    report.say()
+    report.say("| stream | tidegate records/CPU s | airbyte-cdk records/CPU s | ratio | tidegate wall s | airbyte-cdk wall s | tidegate MiB | airbyte-cdk MiB | into Parquet records/CPU s | MiB |")
+    report.say("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for title, one in cases(port):
         if options.only and title not in options.only.split(","):
             continue
@@ -187,24 +216,25 @@ def measure(options, port):
             found = best(command(options.binary, options.reference, "read", **files), folder, options.rounds)
             project(folder, files["manifest_path"], one["name"])
             parquet = best({"parquet": [str(options.binary), "sync"]}, folder, 1)["parquet"]
-            row(title, options.records, found, parquet)
+            row(report, title, options.records, found, parquet)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         path = folder / "manifest.yaml"
         path.write_text(json.dumps(big(port)))
         (folder / "config.json").write_text("{}")
-        print(f"\nA manifest of {path.stat().st_size / 1e6:.1f} MB, wall and CPU seconds:\n")
+        report.say(f"\nA manifest of {path.stat().st_size / 1e6:.1f} MB, wall and CPU seconds:\n")
         for verb in ("spec", "discover"):
             files = {"manifest_path": path} | ({"config": folder / "config.json"} if verb != "spec" else {})
             found = best(command(options.binary, options.reference, verb, **files), folder, options.rounds)
-            print(f"- {verb}: " + ", ".join(f"{who} {run['wall']:.2f} / {run['cpu']:.2f} ({run['rss']:.0f} MiB)" for who, run in found.items()))
+            report.say(f"- {verb}: " + ", ".join(f"{who} {run['wall']:.2f} / {run['cpu']:.2f} ({run['rss']:.0f} MiB)" for who, run in found.items()))
+    report.save()
 
 
-def row(title, records, found, parquet):
+def row(report, title, records, found, parquet):
     ours, theirs = found["tidegate"], found.get("airbyte-cdk")
     rate = records / ours["cpu"]
     other = [f"{records / theirs['cpu']:,.0f}", f"{rate / (records / theirs['cpu']):.1f}", f"{theirs['wall']:.1f}", f"{theirs['rss']:.0f}"] if theirs else ["-"] * 4
-    print(f"| {title} | {rate:,.0f} | {other[0]} | {other[1]} | {ours['wall']:.2f} | {other[2]} | {ours['rss']:.0f} | {other[3]} | {records / parquet['cpu']:,.0f} | {parquet['rss']:.0f} |", flush=True)
+    report.say(f"| {title} | {rate:,.0f} | {other[0]} | {other[1]} | {ours['wall']:.2f} | {other[2]} | {ours['rss']:.0f} | {other[3]} | {records / parquet['cpu']:,.0f} | {parquet['rss']:.0f} |")
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ pub(super) enum Cell<'c> {
 }
 
 impl<'c> Cell<'c> {
-    /// Of text that has been checked. `scratch` takes a text whose escapes are to be replaced.
-    pub(super) fn of_text(raw: &'c str, scratch: &'c mut String) -> Self {
+    /// Of text that has been checked. `scratch` takes a text whose escapes are to be replaced; `is_mended` tells that
+    /// half of a surrogate pair was, by U+FFFD.
+    pub(super) fn of_text(raw: &'c str, scratch: &'c mut String, is_mended: &mut bool) -> Self {
         match raw.as_bytes().first() {
             Some(b'"') => {
                 let inner = &raw[1..raw.len() - 1];
@@ -29,7 +30,7 @@ impl<'c> Cell<'c> {
                     return Self::Text(inner);
                 }
                 scratch.clear();
-                unescape_into(inner, scratch);
+                *is_mended = unescape_into(inner, scratch);
                 Self::Text(scratch)
             }
             Some(b'{' | b'[') => Self::Nested(raw),

@@ -394,10 +394,18 @@ fn text(builder: &mut StringBuilder, cell: Cell<'_>) -> Fit {
     match cell {
         Cell::Null => builder.append_null(),
         Cell::Text(text) => builder.append_value(text),
+        Cell::Float(number) if !number.is_finite() => {
+            builder.append_value(if number.is_nan() {
+                "NaN"
+            } else if number > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            });
+            return Fit::Changed(odd_kind(number));
+        }
         other => {
-            let mut out = String::new();
-            other.write_json(&mut out);
-            builder.append_value(&out);
+            append_json(builder, other);
             return Fit::Changed(other.kind());
         }
     }
@@ -405,16 +413,64 @@ fn text(builder: &mut StringBuilder, cell: Cell<'_>) -> Fit {
 }
 
 fn json(builder: &mut StringBuilder, cell: Cell<'_>) -> Fit {
+    let mut fit = Fit::Whole;
     match cell {
         Cell::Null => builder.append_null(),
-        Cell::Nested(raw) if !raw.bytes().any(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')) => {
-            builder.append_value(raw);
+        Cell::Nested(raw) => {
+            let octets = raw.as_bytes();
+            if memchr::memmem::find(octets, b"\\ud").or(memchr::memmem::find(octets, b"\\uD")).is_some() {
+                fit = mended(builder, raw);
+            } else if octets.iter().any(|octet| matches!(octet, b' ' | b'\n' | b'\r' | b'\t')) {
+                append_json(builder, cell);
+            } else {
+                builder.append_value(raw);
+            }
         }
-        other => {
-            let mut out = String::new();
-            other.write_json(&mut out);
-            builder.append_value(&out);
+        Cell::Float(number) if !number.is_finite() => {
+            builder.append_null();
+            fit = Fit::Changed(odd_kind(number));
+        }
+        Cell::Value(value) => {
+            append_json(builder, cell);
+            fit = odd(value).map_or(Fit::Whole, |number| Fit::Changed(odd_kind(number)));
+        }
+        other => append_json(builder, other),
+    }
+    fit
+}
+
+fn append_json(builder: &mut StringBuilder, cell: Cell<'_>) {
+    let mut out = String::new();
+    cell.write_json(&mut out);
+    builder.append_value(&out);
+}
+
+/// JSON with surrogates in escapes: half of a pair is what readers of JSON stumble over.
+fn mended(builder: &mut StringBuilder, raw: &str) -> Fit {
+    let is_mended = super::scan::unescape_into(raw, &mut String::new());
+    match Value::from_json(raw.as_bytes()) {
+        Ok(value) if is_mended => {
+            append_json(builder, Cell::Value(&value));
+            Fit::Changed("surrogate")
+        }
+        _ => {
+            append_json(builder, Cell::Nested(raw));
+            Fit::Whole
         }
     }
-    Fit::Whole
+}
+
+/// A number in a value that JSON has no word for: `null` is written for it.
+fn odd(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) if !number.is_finite() => Some(*number),
+        Value::List(items) | Value::Tuple(items) | Value::Set(items) => items.iter().find_map(odd),
+        Value::Map(map) => map.values().find_map(odd),
+        Value::Dict(entries) => entries.iter().find_map(|(_, value)| odd(value)),
+        _ => None,
+    }
+}
+
+fn odd_kind(number: f64) -> &'static str {
+    if number.is_nan() { "nan" } else { "infinity" }
 }

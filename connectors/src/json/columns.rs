@@ -30,6 +30,8 @@ pub struct Columns {
     rows: usize,
     adjusted: Vec<Adjustment>,
     scratch: String,
+    /// Fields of the record at hand that are not declared: keys and values.
+    strays: Vec<(Span, Span)>,
     undeclared: String,
 }
 
@@ -68,6 +70,7 @@ impl Columns {
             rows: 0,
             adjusted: Vec::new(),
             scratch: String::new(),
+            strays: Vec::new(),
             undeclared: String::new(),
         })
     }
@@ -102,8 +105,8 @@ impl Columns {
             return Err(not_an_object());
         }
         self.stamp += 1;
-        self.undeclared.clear();
-        let mut at = 0;
+        self.strays.clear();
+        let (mut at, mut is_escaped) = (0, false);
         Scanner::new(text, 0)
             .object(|scanner, key| {
                 let place = self.place(at, key);
@@ -113,21 +116,33 @@ impl Columns {
                     // The last of equal keys counts.
                     Place::Column(column) => self.slots[column] = (self.stamp, span),
                     Place::Left => {}
-                    Place::Undeclared => self.keep(key, span.of(text)),
+                    Place::Undeclared => {
+                        is_escaped |= key.is_escaped;
+                        self.strays.push((key.span, span));
+                    }
                 }
                 Ok(())
             })
             .map_err(Fault::error)?;
+        if self.strays.len() > 1 && (is_escaped || self.strays_repeat(text)) {
+            // Values know which of equal keys counts.
+            return self.append_value(&Value::from_json(text.as_bytes())?);
+        }
+        self.note_strays(text);
         for column in 0..self.columns.len() {
             let (stamp, span) = self.slots[column];
             if stamp == self.stamp {
-                let mut scratch = std::mem::take(&mut self.scratch);
-                let pushed = self.push(column, Cell::of_text(span.of(text), &mut scratch));
+                let (mut scratch, mut is_mended) = (std::mem::take(&mut self.scratch), false);
+                let cell = Cell::of_text(span.of(text), &mut scratch, &mut is_mended);
+                let pushed = self.push(column, cell);
                 self.scratch = scratch;
                 pushed?;
+                if is_mended {
+                    let name = self.schema.field(column).name().clone();
+                    self.count(&name, "surrogate");
+                }
             } else if Some(column) == self.extra && !self.undeclared.is_empty() {
-                let mut undeclared = std::mem::take(&mut self.undeclared);
-                undeclared.push('}');
+                let undeclared = std::mem::take(&mut self.undeclared);
                 let pushed = self.push(column, Cell::Nested(&undeclared));
                 self.undeclared = undeclared;
                 pushed?;
@@ -136,6 +151,39 @@ impl Columns {
             }
         }
         Ok(())
+    }
+
+    /// Whether a key that is not declared stands in the record more than once.
+    fn strays_repeat(&self, text: &str) -> bool {
+        const FEW: usize = 16;
+        if self.strays.len() > FEW {
+            let mut seen = std::collections::HashSet::with_capacity(self.strays.len());
+            return !self.strays.iter().all(|(key, _)| seen.insert(key.of(text)));
+        }
+        let is_before =
+            |place: usize, key: &str| self.strays[..place].iter().any(|(earlier, _)| earlier.of(text) == key);
+        self.strays.iter().enumerate().any(|(place, (key, _))| is_before(place, key.of(text)))
+    }
+
+    /// Puts the fields that have no column together, or counts them where there is no place for them.
+    fn note_strays(&mut self, text: &str) {
+        self.undeclared.clear();
+        let strays = std::mem::take(&mut self.strays);
+        for (key, value) in &strays {
+            if self.extra.is_none() {
+                self.count(EXTRA, "undeclared");
+                continue;
+            }
+            self.undeclared.push(if self.undeclared.is_empty() { '{' } else { ',' });
+            self.undeclared.push('"');
+            self.undeclared.push_str(key.of(text));
+            self.undeclared.push_str("\":");
+            super::records::write_compact(value.of(text), &mut self.undeclared);
+        }
+        if !self.undeclared.is_empty() {
+            self.undeclared.push('}');
+        }
+        self.strays = strays;
     }
 
     /// Where the value of `key` goes, which is the field at `at` of its record.
@@ -163,19 +211,6 @@ impl Columns {
             None => {}
         }
         place
-    }
-
-    /// Notes a field that has no column.
-    fn keep(&mut self, key: Quoted<'_>, raw: &str) {
-        if self.extra.is_none() {
-            self.count(EXTRA, "undeclared");
-            return;
-        }
-        self.undeclared.push(if self.undeclared.is_empty() { '{' } else { ',' });
-        self.undeclared.push('"');
-        self.undeclared.push_str(key.inner);
-        self.undeclared.push_str("\":");
-        super::records::write_compact(raw, &mut self.undeclared);
     }
 
     fn append_value(&mut self, value: &Value) -> Result<()> {

@@ -42,6 +42,8 @@ type Scan<T> = Result<T, Fault>;
 #[derive(Clone, Copy)]
 pub(crate) struct Quoted<'t> {
     pub(crate) inner: &'t str,
+    /// Where that is.
+    pub(crate) span: Span,
     pub(crate) is_escaped: bool,
 }
 
@@ -263,9 +265,9 @@ impl<'t> Scanner<'t> {
             self.at += plain(&self.bytes[self.at..]);
             match self.peek() {
                 Some(b'"') => {
-                    let inner = &self.text[start..self.at];
+                    let (inner, span) = (&self.text[start..self.at], self.span(start));
                     self.at += 1;
-                    return Ok(Quoted { inner, is_escaped });
+                    return Ok(Quoted { inner, span, is_escaped });
                 }
                 Some(b'\\') => {
                     is_escaped = true;
@@ -328,9 +330,9 @@ fn unescape(inner: &str) -> String {
     out
 }
 
-/// Appends `inner` with its escapes replaced.
-pub(crate) fn unescape_into(inner: &str, out: &mut String) {
-    let mut rest = inner;
+/// Appends `inner` with its escapes replaced; says whether half of a surrogate pair was among them.
+pub(crate) fn unescape_into(inner: &str, out: &mut String) -> bool {
+    let (mut rest, mut is_mended) = (inner, false);
     while let Some(place) = memchr::memchr(b'\\', rest.as_bytes()) {
         out.push_str(&rest[..place]);
         rest = &rest[place + 1..];
@@ -345,16 +347,18 @@ pub(crate) fn unescape_into(inner: &str, out: &mut String) {
             b'u' => {
                 let (character, taken) = unicode(rest);
                 rest = &rest[taken..];
-                character
+                is_mended |= character.is_none();
+                character.unwrap_or(char::REPLACEMENT_CHARACTER)
             }
             other => char::from(other),
         });
     }
     out.push_str(rest);
+    is_mended
 }
 
-/// The character of `rest`, which follows `\u`, and how many octets it takes.
-fn unicode(rest: &str) -> (char, usize) {
+/// The character of `rest`, which follows `\u`, and how many octets it takes; none is half of a surrogate pair.
+fn unicode(rest: &str) -> (Option<char>, usize) {
     let hex = |from: usize| rest.get(from..from + 4).and_then(|four| u32::from_str_radix(four, 16).ok());
     let high = hex(0).unwrap_or(0xfffd);
     if (0xd800..0xdc00).contains(&high)
@@ -362,9 +366,9 @@ fn unicode(rest: &str) -> (char, usize) {
         && let Some(low) = hex(6).filter(|low| (0xdc00..0xe000).contains(low))
     {
         let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-        return (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 10);
+        return (char::from_u32(code), 10);
     }
-    (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 4)
+    (char::from_u32(high), 4)
 }
 
 #[cfg(test)]

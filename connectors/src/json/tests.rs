@@ -140,6 +140,121 @@ fn numbers_beyond_json_are_null_where_they_are_written() {
     let mut kept = columns(Options::default(), UnfitPolicy::Error);
     kept.append(&records).expect("it fits");
     assert_eq!(rows(&kept.finish().expect("a batch")), ["id=1 any=[null] _extra={\"x\":null}"]);
+    let reasons: Vec<_> = kept.adjusted().into_iter().map(|one| (one.column, one.reason)).collect();
+    assert_eq!(reasons, [("any".to_owned(), "nan".to_owned()), (EXTRA.to_owned(), "infinity".to_owned())]);
+}
+
+#[test]
+fn numbers_beyond_64_bits_keep_their_digits_or_are_counted() {
+    let schema = r#"{"properties":{"i":{"type":"integer"},"d":{"type":"string","airbyte_type":"big_integer"},
+        "n":{"type":"number"},"s":{"type":"string"},"j":{}}}"#;
+    let schema = arrow_schema(&Value::from_json(schema.as_bytes()).expect("JSON"), Options::default());
+    let mut kept = Columns::new(Arc::new(schema.expect("a schema")), UnfitPolicy::Null).expect("columns");
+    let big = "123456789012345678901234567890";
+    let records = page(&format!(
+        r#"{{"data":[{{"i":{big},"d":{big},"n":{big},"s":{big},"j":[{big}]}},
+        {{"i":-9223372036854775808,"d":-{big}000000000,"n":1e400,"s":1e400,"j":1e400}},
+        {{"i":9007199254740993,"d":"{big}","n":9007199254740993,"s":NaN,"j":-Infinity}}]}}"#
+    ));
+    kept.append(&records).expect("it fits");
+    assert_eq!(
+        rows(&kept.finish().expect("a batch")),
+        [
+            format!("d={big} n=1.2345678901234568e29 s={big} j=[{big}]"),
+            "i=-9223372036854775808 n=inf s=Infinity".to_owned(),
+            format!("i=9007199254740993 d={big} n=9007199254740992.0 s=NaN"),
+        ]
+    );
+    let counted: Vec<_> = kept
+        .adjusted()
+        .into_iter()
+        .map(|one| format!("{} {} {}", one.column, one.reason, one.values))
+        .collect();
+    assert_eq!(
+        counted,
+        [
+            "i out_of_range 1",
+            "n rounded 2",
+            "s number 1",
+            "d out_of_range 1",
+            "n infinity 1",
+            "s infinity 1",
+            "j infinity 2",
+            "d text 1",
+            "s nan 1",
+        ]
+    );
+}
+
+#[test]
+fn half_of_a_surrogate_pair_is_mended_and_counted() {
+    let text = r#"{"data":[{"name":"x\ud83d!","any":{"k":"\ud83d \ud83d\ude00"},"id":1},
+        {"name":"\ud83d\ude00","any":["\ud83d\ude00", "\\ud83d"],"id":2}]}"#;
+    let mut mended = columns(Options::default(), UnfitPolicy::Error);
+    mended.append(&page(text)).expect("it fits");
+    assert_eq!(
+        rows(&mended.finish().expect("a batch")),
+        [
+            "id=1 name=x\u{fffd}! any={\"k\":\"\u{fffd} \u{1f600}\"}",
+            "id=2 name=\u{1f600} any=[\"\\ud83d\\ude00\",\"\\\\ud83d\"]",
+        ]
+    );
+    let counted: Vec<_> =
+        mended.adjusted().into_iter().map(|one| (one.column, one.reason, one.values)).collect();
+    let surrogate = |column: &str| (column.to_owned(), "surrogate".to_owned(), 1);
+    assert_eq!(counted, [surrogate("name"), surrogate("any")]);
+}
+
+#[test]
+fn of_equal_keys_the_last_one_counts_wherever_it_goes() {
+    let text = r#"{"data":[{"id":1,"x":1,"name":"a","x":2,"id":2,"y":{},"x":3},{"x":1,"\u0078":2}]}"#;
+    let (rows, adjusted) = both(text, Options::default(), UnfitPolicy::Error);
+    assert_eq!(rows, [r#"id=2 name=a _extra={"x":3,"y":{}}"#, r#"_extra={"x":2}"#]);
+    assert_eq!(adjusted, []);
+    let many: Vec<String> = (0..40).map(|number| format!("\"k{}\":{number}", number % 30)).collect();
+    let (rows, _) =
+        both(&format!("{{\"data\":{{{}}}}}", many.join(",")), Options::default(), UnfitPolicy::Error);
+    assert_eq!(rows[0].matches("\"k5\":").count(), 1, "{rows:?}");
+    assert!(rows[0].contains("\"k5\":35"), "{rows:?}");
+}
+
+#[test]
+fn nesting_without_end_is_refused_wherever_it_is_read() {
+    let deep = format!("{{\"data\":[{{\"any\":{}{}}}]}}", "[".repeat(10_000), "]".repeat(10_000));
+    let bytes = Bytes::from(deep);
+    let page = Page::new(&bytes).expect("UTF-8");
+    let refusals = [
+        page.records(&["data"]).err(),
+        page.lines().err(),
+        page.items(&["data"]).err(),
+        page.rest(&["x"]).err(),
+        page.value().err(),
+    ];
+    for error in refusals {
+        let error = error.expect("it is too deep");
+        assert_eq!(error.kind(), protocol::ErrorKind::Data);
+        assert!(error.to_string().contains("nested deeper than 512 levels"), "{error}");
+    }
+}
+
+#[test]
+fn lines_end_as_they_like() {
+    let lines = |text: &str| {
+        let page = Page::new(&Bytes::copy_from_slice(text.as_bytes())).expect("UTF-8");
+        let mut out = String::new();
+        page.lines().map(|records| {
+            records.write_json_lines(&mut out);
+            out
+        })
+    };
+    for text in
+        ["{\"a\":1}\n{\"a\":2}", "\u{feff}{\"a\":1}\r\n\r\n {\"a\":2}\r\n", "\n{\"a\":1}\n\n{\"a\":2}\n \n"]
+    {
+        assert_eq!(lines(text).expect("JSON"), "{\"a\":1}\n{\"a\":2}\n", "{text:?}");
+    }
+    assert!(lines("{\"a\":1}\n{\"a\":").is_err(), "a line that was cut is no record");
+    assert!(lines("{\"a\":1} {\"a\":2}").is_err());
+    assert_eq!(lines("").expect("nothing"), "");
 }
 
 #[test]

@@ -214,6 +214,7 @@ impl Case {
         }
         let Output { status, stdout, stderr } = command.output().expect("the binary is built");
         let lines = String::from_utf8_lossy(&stdout).into_owned();
+        keeps_secrets(&self.config, &lines, &String::from_utf8_lossy(&stderr));
         let mut messages = Vec::new();
         for line in lines.lines() {
             let message = serde_json::from_str(line);
@@ -239,6 +240,46 @@ impl Case {
         let path = self.folder.path().join(format!("given-{name}.json"));
         fs::write(&path, value.to_string()).expect("the directory is ours");
         path.display().to_string()
+    }
+}
+
+/// Fails where the secrets of a configuration are said aloud: in logs, traces or on the standard error.
+fn keeps_secrets(config: &Value, lines: &str, stderr: &str) {
+    let mut secrets = Vec::new();
+    secrets_of(config, &mut secrets);
+    let spoken = lines.lines().filter(|line| {
+        ["LOG", "TRACE", "CONNECTION_STATUS"]
+            .iter()
+            .any(|kind| line.contains(&format!("\"type\":\"{kind}\"")))
+    });
+    for line in spoken.chain(stderr.lines()) {
+        for secret in &secrets {
+            assert!(!line.contains(secret.as_str()), "{secret:?} is said aloud: {line}");
+        }
+    }
+}
+
+/// What stands under names that tell of secrets, as it is and as requests and JSON have it.
+fn secrets_of(value: &Value, found: &mut Vec<String>) {
+    const NAMES: [&str; 4] = ["secret", "password", "token", "key"];
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value.as_str() {
+            Some(text) if NAMES.iter().any(|word| name.contains(word)) && text.len() > 5 => {
+                let quoted = Value::from(text).to_string();
+                let encoded = text.bytes().map(encoded).collect();
+                found.extend([text.to_owned(), quoted.trim_matches('"').to_owned(), encoded]);
+            }
+            _ => secrets_of(value, found),
+        }
+    }
+}
+
+/// An octet as it stands in forms.
+fn encoded(octet: u8) -> String {
+    match octet {
+        b' ' => "+".to_owned(),
+        octet if octet.is_ascii_alphanumeric() || b"-._*".contains(&octet) => char::from(octet).to_string(),
+        octet => format!("%{octet:02X}"),
     }
 }
 

@@ -66,6 +66,7 @@ cases! {
     references
     retry_waits
     schema_normal
+    secrets
     shared_requests
     state_delegating
     state_old_shapes

@@ -72,7 +72,6 @@ CHANGES = [
     [add((["one"], "1"), (["two"], "{{ config['one'] + 1 }}"))],
     [add((["list"], "{{ config['ids'].split(',') }}"))],
     [add((["list"], "{{ config['ids'] }}"))],
-    [add((["parsed"], "{{ json_loads(config['json']) }}"))],
     [add((["when"], "{{ config['start'] }}T00:00:00Z"))],
     [add((["new"], "x"), condition="{{ config['region'] == 'eu' }}")],
     [add((["new"], "x"), condition="{{ 'credentials' in config }}")],

@@ -90,7 +90,7 @@ def command(arguments, now, advances, output):
         sys.path.insert(0, os.getcwd())
         from airbyte_cdk.cli.source_declarative_manifest import _run
 
-        threading.Timer(90, lambda: os._exit(99)).start()
+        threading.Timer(300, lambda: os._exit(99)).start()
         _run.handle_command(arguments)
         code = 0
     except SystemExit as end:

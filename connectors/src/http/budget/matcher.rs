@@ -74,7 +74,9 @@ impl Matcher {
         self.weight.unwrap_or(1)
     }
 
-    pub(super) fn fits(&self, request: &Request) -> bool {
+    /// Whether a request is one of those.
+    #[must_use]
+    pub fn fits(&self, request: &Request) -> bool {
         let url = &request.url;
         // The last of several parameters of one name counts, as in a dictionary of Python's.
         let param = |name: &str| url.query_pairs().filter(|(known, _)| known == name).last();

@@ -119,6 +119,29 @@ spec:
         command
     }
 
+    /// A configuration of tidegate's beside it, which reads `items` into Parquet; with more lines of its source.
+    fn configure(&self, source: &str) {
+        self.place.write(
+            "tidegate.yaml",
+            &format!(
+                "sources:
+  api:
+    type: manifest
+    path: ./manifest.yaml
+    config_file: ./config.json
+{source}
+destinations:
+  lake: {{type: parquet, url: ./lake}}
+connections:
+  api_to_lake:
+    source: api
+    destination: lake
+    streams: [{{name: items}}]
+"
+            ),
+        );
+    }
+
     /// Asked so often.
     fn asked(&self) -> usize {
         self.server.asked().len()

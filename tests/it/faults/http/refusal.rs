@@ -1,7 +1,7 @@
 //! Hosts that are not there, and those that are not who they say.
 
-use super::Case;
-use super::server::{Server, page};
+use super::server::{Reply, Server, page};
+use super::{Case, TOKEN};
 
 #[test]
 fn a_host_that_is_not_there_is_tried_and_then_named() {
@@ -34,4 +34,27 @@ fn a_proxy_of_the_environment_is_gone_through() {
     let case = Case { place, server: case.server };
     case.read().gives([7]);
     assert_eq!(proxy.asked()[0].target, "http://api.test/items");
+}
+
+#[test]
+fn a_configuration_names_a_proxy() {
+    let proxy = Server::start(|_, _| page(r#"{"items": [{"id": 7}]}"#));
+    let case = Case::with("", |_, _| page("{}"));
+    let port = case.server.port.to_string();
+    let case = case.change(&format!("127.0.0.1:{port}"), "api.test");
+    case.configure(&format!("    http: {{proxy: \"http://me:{TOKEN}@127.0.0.1:{}\"}}", proxy.port));
+    let ran = case.place.run(&["check"]).exits(0);
+    assert!(!ran.stdout.contains(TOKEN) && !ran.stderr.contains(TOKEN), "{}", ran.stderr);
+    assert_eq!(proxy.asked()[0].target, "http://api.test/items");
+}
+
+#[test]
+fn a_server_that_is_silent_is_given_up_after_the_time_that_is_configured() {
+    // It takes requests and says nothing.
+    let case = Case::with("", |_, _| Reply::Kept(Vec::new()));
+    case.configure("    http: {connect_timeout: 200ms, idle_timeout: 200ms}");
+    let ran = case.place.run(&["sync"]);
+    assert_ne!(ran.code, 0);
+    assert!(ran.stderr.contains("silent for 200ms"), "{}", ran.stderr);
+    assert_eq!(case.asked(), 6);
 }

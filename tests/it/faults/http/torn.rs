@@ -32,19 +32,24 @@ fn fault(kind: usize, body: &str) -> Reply {
     }
 }
 
+/// An API of which more than a third of the requests fail.
+fn torn(streams: &str, seed: u64) -> Case {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let plan: Vec<(bool, usize)> = (0..1000).map(|_| (random.u8(..) < 100, random.usize(..))).collect();
+    Case::of(streams, move |number, asked: &Asked| {
+        let body = content(asked.number("page"));
+        match plan[number % plan.len()] {
+            (true, kind) => fault(kind, &body),
+            _ => page(body),
+        }
+    })
+}
+
 #[test]
 fn every_record_comes_once_whatever_fails_on_the_way() {
     let streams: String = ["items", "orders", "users"].map(|name| stream(name, BY_TOKEN, "")).concat();
     for seed in 0..3 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let plan: Vec<(bool, usize)> = (0..1000).map(|_| (random.u8(..) < 100, random.usize(..))).collect();
-        let case = Case::of(&streams, move |number, asked: &Asked| {
-            let body = content(asked.number("page"));
-            match plan[number % plan.len()] {
-                (true, kind) => fault(kind, &body),
-                _ => page(body),
-            }
-        });
+        let case = torn(&streams, seed);
         let read = case.read_streams(&["items", "orders", "users"], None);
         assert_eq!(read.code, 0, "seed {seed}: {}", read.said);
         let mut ids = read.ids();
@@ -53,4 +58,21 @@ fn every_record_comes_once_whatever_fails_on_the_way() {
         assert_eq!(ids, expected, "seed {seed}");
         assert!(case.asked() > 3 * PAGES, "nothing failed");
     }
+}
+
+#[test]
+fn every_record_is_in_parquet_once_whatever_failed_on_the_way() {
+    let case = torn(&stream("items", BY_TOKEN, ""), 7);
+    case.configure("");
+    case.place.run(&["sync"]).exits(0);
+    assert!(case.asked() > PAGES, "nothing failed");
+    let files = case.place.path("lake/items");
+    let query = format!(
+        "SELECT count(*), count(DISTINCT id), min(id), max(id) FROM read_parquet('{}/**/*.parquet')",
+        files.display()
+    );
+    let rows = lab::python("duckdb_query.py", &[&query]);
+    let found: Vec<&str> =
+        rows[0].as_array().expect("a row").iter().filter_map(|cell| cell.as_str()).collect();
+    assert_eq!(found, ["120", "120", "0", "119"]);
 }

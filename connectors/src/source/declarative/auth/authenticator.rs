@@ -1,10 +1,13 @@
 //! One authenticator, of whatever kind.
 
+use std::sync::Arc;
+
 use protocol::{Error, Result};
 
 use super::jwt::{Jwt, filled};
 use super::legacy::Legacy;
 use super::oauth::OAuth;
+use super::rotation::Rotation;
 use super::session::Session;
 use super::token::Token;
 use crate::http::auth::{basic, bearer};
@@ -35,6 +38,8 @@ enum Kind {
     },
     OAuth(Box<OAuth>),
     Legacy(Box<Legacy>),
+    /// Several tokens in turn.
+    Rotation(Arc<Rotation>),
 }
 
 impl Authenticator {
@@ -84,8 +89,11 @@ impl Authenticator {
                 let password = password.as_ref().map(|password| password.eval_text(&context)).transpose()?;
                 let password = password.unwrap_or_default();
                 scope.vault().mask().add(&password);
-                request.set_header("Authorization", basic(&user.eval_text(&context)?, &password));
+                let value = basic(&user.eval_text(&context)?, &password);
+                scope.vault().mask().add(value.trim_start_matches("Basic "));
+                request.set_header("Authorization", value);
             }
+            Kind::Rotation(rotation) => rotation.sign(request, scope).await?,
             Kind::OAuth(oauth) => request.set_header("Authorization", bearer(&oauth.token(scope).await?)),
             Kind::Legacy(legacy) => {
                 let (name, value) = legacy.header(scope).await?;
@@ -112,14 +120,15 @@ impl Authenticator {
 
     /// Takes note of what an answer says about quotas. After each answer that did not come from a cache.
     pub fn observe(&self, request: &Request, answer: &Answer) {
-        let _ = (request, answer);
+        if let Kind::Rotation(rotation) = &self.kind {
+            rotation.observe(request, answer);
+        }
     }
 
     /// Whether a rate-limited request can go out with another token at once (after a tenth of a second).
     #[must_use]
     pub fn has_alternative(&self, request: &Request) -> bool {
-        let _ = request;
-        false
+        matches!(&self.kind, Kind::Rotation(rotation) if rotation.has_alternative(request))
     }
 
     /// An error without the secrets of this source.
@@ -152,6 +161,7 @@ impl Kind {
             "OAuthAuthenticator" => Self::OAuth(Box::new(OAuth::build(component, scope)?)),
             "SessionTokenAuthenticator" => Self::session(component, scope, name)?,
             "LegacySessionTokenAuthenticator" => Self::Legacy(Box::new(Legacy::build(component, url_base)?)),
+            "RateLimitedMultipleTokenAuthenticator" => Self::Rotation(Rotation::build(component, scope)?),
             "JwtAuthenticator" => {
                 let option = match component.child("request_option")? {
                     Some(option) => RequestOption::build(&option, scope)?,

@@ -8,7 +8,9 @@ mod form;
 mod jwt;
 mod legacy;
 mod oauth;
+mod quota;
 mod refresh;
+mod rotation;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use protocol::Result;
 use tokio::sync::Semaphore;
 
+use super::rotation::Rotation;
 use crate::http::{Moment, auth};
 use crate::source::declarative::clock::Clock;
 use crate::source::declarative::config::Mask;
@@ -29,6 +30,7 @@ struct Shared {
     tokens: Mutex<HashMap<String, auth::Keeper>>,
     began: OnceLock<(DateTime<Utc>, Moment)>,
     jobs: OnceLock<Arc<Semaphore>>,
+    rotations: Mutex<HashMap<String, Arc<Rotation>>>,
 }
 
 impl Vault {
@@ -57,6 +59,12 @@ impl Vault {
     pub(super) fn token(&self, key: String, make: impl FnOnce() -> auth::Keeper) -> auth::Keeper {
         let mut tokens = self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.entry(key).or_insert_with(make).clone()
+    }
+
+    /// Tokens that take turns, for all who name the same ones.
+    pub(super) fn rotation(&self, key: String, make: impl FnOnce() -> Rotation) -> Arc<Rotation> {
+        let mut rotations = self.0.rotations.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(rotations.entry(key).or_insert_with(|| Arc::new(make())))
     }
 
     /// A text of the configuration as it stands now; empty where there is none.

@@ -5,15 +5,16 @@ use protocol::{Error, Result};
 use super::place;
 use crate::source::declarative::clock::Clock;
 use crate::source::declarative::component::Component;
+use crate::source::declarative::record::Lookup;
 use crate::source::declarative::template::{
-    Condition, Context, MappingTemplate, Template, TextTemplate, Types, text_of,
+    Condition, Context, MappingTemplate, Template, TextTemplate, Types,
 };
 use crate::source::declarative::value::{Map, Value};
 
 pub(super) enum Change {
     Add { fields: Vec<Field>, condition: Option<Condition> },
     Remap { path: Vec<TextTemplate>, map: MappingTemplate },
-    Remove { paths: Vec<Vec<String>>, condition: Option<Condition> },
+    Remove { paths: Vec<Lookup>, condition: Option<Condition> },
 }
 
 pub(super) struct Field {
@@ -41,8 +42,8 @@ impl Change {
             "ConfigRemoveFields" => {
                 let pointers = component.value("field_pointers").and_then(Value::as_list).unwrap_or_default();
                 let path = |pointer: &Value| match pointer {
-                    Value::List(keys) => keys.iter().map(text_of).collect(),
-                    one => vec![text_of(one)],
+                    Value::List(keys) => Lookup::of(keys.iter().cloned()),
+                    one => Lookup::of([one.clone()]),
                 };
                 Ok(Self::Remove {
                     paths: pointers.iter().map(path).collect(),
@@ -66,10 +67,7 @@ impl Change {
                 {
                     return Ok(());
                 }
-                for path in paths {
-                    place::remove(config, path);
-                }
-                Ok(())
+                paths.iter().try_for_each(|path| path.remove(config))
             }
         }
     }
@@ -123,7 +121,14 @@ fn remap(config: &mut Value, path: &[TextTemplate], map: &MappingTemplate, clock
         path.iter().map(|key| key.eval_text(&context)).collect::<Result<Vec<_>>>()?
     };
     let new = {
-        let Some(Value::Text(current)) = place::get(config, &path) else { return Ok(()) };
+        let current = match place::get(config, &path) {
+            Some(Value::Text(current)) => current,
+            Some(Value::Map(_) | Value::List(_)) => {
+                let fault = Error::config("`ConfigRemapField` can't replace an object or a list");
+                return Err(fault.context("field", path.join(".")));
+            }
+            _ => return Ok(()),
+        };
         let map = map.eval(&context(clock, config), Types::ANY)?;
         map.get(current).cloned()
     };

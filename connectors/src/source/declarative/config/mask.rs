@@ -36,11 +36,26 @@ impl Mask {
         }
     }
 
-    /// Learns a secret.
+    /// Learns a secret, and how it looks in addresses, forms and JSON.
     pub fn add(&self, secret: &str) {
         if secret.chars().count() < SHORTEST {
             return;
         }
+        self.add_text(secret);
+        if secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+            return;
+        }
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        self.add_text(&form.replace('+', "%20"));
+        self.add_text(&form);
+        let json = Value::from(secret).to_json();
+        let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(secret);
+        self.add_text(json);
+        // JSON, quoted once more.
+        self.add_text(&json.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+
+    fn add_text(&self, secret: &str) {
         if self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|known| known == secret) {
             return;
         }

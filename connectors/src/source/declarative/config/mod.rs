@@ -11,6 +11,7 @@ use protocol::{Error, Result};
 
 use super::clock::Clock;
 use super::component::Component;
+use super::record::Lookup;
 use super::template::TextTemplate;
 use super::value::{Map, Value};
 use change::{Change, context};
@@ -87,8 +88,13 @@ fn check(validator: &Component<'_>, config: &Value, clock: &Clock) -> Result<()>
                 .iter()
                 .map(|key| TextTemplate::compile(key)?.eval_text(&context))
                 .collect::<Result<Vec<_>>>()?;
-            let mut values = Vec::new();
-            place::all(config, &path, &mut values);
+            // Without `*` there is one value at most; two are an error.
+            let lookup = Lookup::of(path.iter().map(|key| Value::from(key.as_str())));
+            let values = if path.iter().any(|key| key == "*") {
+                lookup.all(config)?
+            } else {
+                lookup.get(config)?.into_iter().collect()
+            };
             values.into_iter().try_for_each(|value| fits(&schema, value, &path.join(".")))
         }
         "PredicateValidator" => {

@@ -16,23 +16,6 @@ pub(in crate::source::declarative) fn get<'v>(value: &'v Value, path: &[String])
     })
 }
 
-/// All values at the end of `path`, in which `*` stands for any key.
-pub(super) fn all<'v>(value: &'v Value, path: &[String], found: &mut Vec<&'v Value>) {
-    let Some((key, rest)) = path.split_first() else {
-        found.push(value);
-        return;
-    };
-    match value {
-        Value::Map(map) if key == "*" => map.values().for_each(|value| all(value, rest, found)),
-        Value::List(items) if key == "*" => items.iter().for_each(|value| all(value, rest, found)),
-        _ => {
-            if let Some(inner) = get(value, std::slice::from_ref(key)) {
-                all(inner, rest, found);
-            }
-        }
-    }
-}
-
 /// Puts `new` at the end of `path`; objects and lists that are missing on the way are made.
 pub(in crate::source::declarative) fn set(value: &mut Value, path: &[String], new: Value) -> Result<()> {
     let Some((key, rest)) = path.split_first() else {
@@ -69,33 +52,5 @@ fn container(key: &str) -> Value {
         Value::List(Vec::new())
     } else {
         Map::new().into()
-    }
-}
-
-/// Takes what is at the end of `path` out; an item of a list becomes `None`. What is not there is fine.
-pub(super) fn remove(value: &mut Value, path: &[String]) {
-    let Some((key, rest)) = path.split_first() else { return };
-    match value {
-        Value::Map(map) if rest.is_empty() && key == "*" => *map = Map::new(),
-        Value::Map(map) if rest.is_empty() => drop(map.remove(key)),
-        Value::Map(map) if key == "*" => map.iter_mut().for_each(|(_, value)| remove(value, rest)),
-        Value::Map(map) => {
-            if let Some(inner) = map.get_mut(key) {
-                remove(inner, rest);
-            }
-        }
-        Value::List(items) => {
-            let wanted = key.parse::<usize>().ok();
-            for (at, item) in items.iter_mut().enumerate() {
-                if key == "*" || wanted == Some(at) {
-                    if rest.is_empty() {
-                        *item = Value::None;
-                    } else {
-                        remove(item, rest);
-                    }
-                }
-            }
-        }
-        _ => {}
     }
 }

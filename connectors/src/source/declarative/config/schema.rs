@@ -381,9 +381,13 @@ fn is_of(value: &Value, types: &Value) -> bool {
 
 /// Whether the pattern finds something; one that is malformed finds everything.
 fn finds(pattern: &str, text: &str) -> bool {
-    RegexBuilder::new(pattern)
+    // The end is before a line break, too, if that is the last character.
+    let pattern = match pattern.strip_suffix('$') {
+        Some(start) if !start.ends_with('\\') => format!(r"{start}(?:\n?\z)"),
+        _ => pattern.to_owned(),
+    };
+    RegexBuilder::new(&pattern)
         .backtrack_limit(BACKTRACKS)
         .build()
-        .is_ok_and(|regex| regex.is_match(text).unwrap_or(true))
-        || RegexBuilder::new(pattern).build().is_err()
+        .map_or(true, |regex| regex.is_match(text).unwrap_or(true))
 }

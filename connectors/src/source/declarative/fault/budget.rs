@@ -59,7 +59,11 @@ fn policy(component: &Component<'_>, context: &Context<'_>) -> Result<Policy> {
     Ok(policy.matching(matchers))
 }
 
-fn matcher(component: &Component<'_>, context: &Context<'_>) -> Result<Matcher> {
+/// Which requests are meant.
+pub(in crate::source::declarative) fn matcher(
+    component: &Component<'_>,
+    context: &Context<'_>,
+) -> Result<Matcher> {
     let mut matcher = Matcher::new();
     if let Some(method) = component.text("method")?.filter(|method| !method.is_empty()) {
         matcher = matcher.method(&method);

@@ -15,5 +15,6 @@ mod tests;
 mod verdict;
 
 pub use budget::budget;
+pub(in crate::source::declarative) use budget::matcher;
 pub use handler::ErrorHandler;
 pub use verdict::{Tries, Verdict};

@@ -224,8 +224,7 @@ fn is_final(error: &Error) -> bool {
 /// Why a report is not ordered once more.
 fn given_up(what: &str, error: Option<Error>) -> Error {
     let kind = error.as_ref().map_or(ErrorKind::Data, Error::kind);
-    let fault = Error::new(kind, format!("a report {what}, however often it was ordered"))
-        .context("attempts", ATTEMPTS.to_string());
+    let fault = Error::new(kind, format!("no report was made in {ATTEMPTS} attempts: the last one {what}"));
     match error {
         Some(error) => fault.with_source(error),
         None => fault,

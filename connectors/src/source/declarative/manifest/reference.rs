@@ -81,11 +81,20 @@ impl<'m> Resolver<'m> {
         let path = reference[2..].lines().next().unwrap_or("");
         let found = find(self.manifest, path)
             .ok_or_else(|| trail.fail(format!("the reference {reference:?} leads to nothing")))?;
-        let before = self.values;
         let value = self.value(found, &trail.key(reference)?)?;
         self.open.remove(reference);
-        self.done.insert(reference, (value.clone(), self.values - before));
+        // What stands beside references has replaced some of what was counted on the way.
+        self.done.insert(reference, (value.clone(), size(&value)));
         Ok(value)
+    }
+}
+
+/// The values in a value, itself included.
+fn size(value: &Value) -> usize {
+    1 + match value {
+        Value::Map(map) => map.iter().map(|(_, value)| size(value)).sum(),
+        Value::List(items) => items.iter().map(size).sum(),
+        _ => 0,
     }
 }
 

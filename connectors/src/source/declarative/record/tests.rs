@@ -102,14 +102,16 @@ fn outcome(case: &Value, reference: &Reference, values: bool) -> [String; 3] {
     run().unwrap_or_else(|error| [format!("!{error}"), "!".to_owned(), "!".to_owned()])
 }
 
-/// Where the README says that we differ: JSON that is malformed is an error, integers keep their digits, and `NaN`
-/// is read wherever it stands.
+/// Where the README says that we differ: JSON that is malformed is an error, integers keep their digits, `NaN` is read
+/// wherever it stands, and a row of a file with more cells than the header has is an error, where the reference drops
+/// the first ones.
 fn differs(case: &Value, body: &str, ours: &[String; 3]) -> bool {
     let decoder = case.get("decoder").and_then(|decoder| decoder.get("type")).and_then(Value::as_text);
     match decoder {
         None | Some("JsonDecoder") if ours[0].starts_with("!JSON is") => {
             case.get("records").and_then(Value::as_list).is_some_and(<[Value]>::is_empty)
         }
+        None if ours[0].ends_with("has more cells than its header") => true,
         Some("JsonItemsDecoder") => body.contains("NaN") || body.contains("Infinity"),
         _ => body.contains("123456789012345678901"),
     }

@@ -97,6 +97,21 @@ fn read(path: &Path) -> Result<Option<Value>> {
     })
 }
 
+/// A file that a schema refers to. Folders of its path are folders in `shared`, where what leads there is left out.
+fn read_shared(file: &str, shared: &Path) -> Result<Value> {
+    let inner: PathBuf =
+        Path::new(file).components().filter(|part| matches!(part, Part::Normal(_))).collect();
+    let from_shared = inner.strip_prefix("schemas").unwrap_or(&inner);
+    let from_shared = from_shared.strip_prefix("shared").unwrap_or(from_shared);
+    let name = Path::new(from_shared.file_name().unwrap_or_default());
+    for place in [from_shared, name] {
+        if let Some(found) = read(&shared.join(place))? {
+            return Ok(found);
+        }
+    }
+    Err(Error::config(format!("the shared schema file {file:?} is not there")))
+}
+
 /// The schema with what it refers to in place: definitions of its own, files in the folder `shared`.
 fn expand(value: &Value, root: &Value, shared: &Path, depth: usize) -> Result<Value> {
     if depth > DEPTH {
@@ -110,10 +125,7 @@ fn expand(value: &Value, root: &Value, shared: &Path, depth: usize) -> Result<Va
                 let root = if file.is_empty() {
                     root
                 } else {
-                    let name = Path::new(file).file_name().unwrap_or_default();
-                    other = read(&shared.join(name))?.ok_or_else(|| {
-                        Error::config(format!("the shared schema file {file:?} is not there"))
-                    })?;
+                    other = read_shared(file, shared)?;
                     &other
                 };
                 let found = pointer

@@ -62,6 +62,8 @@ pub(super) struct Reading {
     /// Windows that are still to be read, the next one last, and how often each was halved.
     windows: Vec<(Arc<StreamSlice>, usize)>,
     walk: Option<Walk>,
+    /// Why there is no page after the one that was given out.
+    failed: Option<Error>,
 }
 
 /// The way through the pages of one window.
@@ -95,17 +97,21 @@ struct FetchedPage {
     records: Records,
     /// As many as were left before records of a data feed that are known were dropped.
     kept: usize,
-    next: Option<Value>,
+    /// What the page after it is asked for by. That this fails takes no records away.
+    next: Result<Option<Value>>,
 }
 
 impl Reading {
     pub(super) fn new(retriever: Arc<Retriever>, slicing: Arc<Slicing>, slice: Slice) -> Self {
         let window = slice.stream_slice().clone();
-        Self { retriever, slicing, slice, windows: vec![(window, 0)], walk: None }
+        Self { retriever, slicing, slice, windows: vec![(window, 0)], walk: None, failed: None }
     }
 
     /// The records of the next page, which may be none; `None` at the end of the slice.
     pub(super) async fn next(&mut self) -> Result<Option<Records>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         loop {
             let mut walk = match self.walk.take() {
                 Some(walk) => walk,
@@ -124,21 +130,27 @@ impl Reading {
                 Fetched::Split(message) => self.split(&walk, message.as_deref())?,
                 Fetched::Page(page) => {
                     walk.since_reset += page.kept;
-                    let limit = self.retriever.reset.as_ref().and_then(|reset| reset.limit);
                     if let (Some(tracker), Some(field)) = (&mut walk.tracker, self.slicing.cursor().field()) {
                         tracker.observe(&walk.whole, &cursor_values(&page.records, field)?)?;
                     }
-                    if limit.is_some_and(|limit| walk.since_reset >= limit) {
-                        self.restart(&mut walk)?;
-                        self.walk = Some(walk);
-                    } else if page.next.is_some() {
-                        walk.token = page.next;
-                        self.walk = Some(walk);
-                    }
+                    self.failed = page.next.and_then(|next| self.go_on(walk, next)).err();
                     return Ok(Some(page.records));
                 }
             }
         }
+    }
+
+    /// What follows a page: the next one, or the first one where the pagination starts over by itself.
+    fn go_on(&mut self, mut walk: Walk, next: Option<Value>) -> Result<()> {
+        let limit = self.retriever.reset.as_ref().and_then(|reset| reset.limit);
+        if limit.is_some_and(|limit| walk.since_reset >= limit) {
+            self.restart(&mut walk)?;
+            self.walk = Some(walk);
+        } else if next.is_some() {
+            walk.token = next;
+            self.walk = Some(walk);
+        }
+        Ok(())
     }
 
     fn start(&self, window: Arc<StreamSlice>, splits: usize) -> Walk {
@@ -233,7 +245,7 @@ impl Reading {
             return self.page(walk, &answer, Some(Selected { records, extracted }));
         }
         let kept = records.len();
-        Ok(Fetched::Page(Box::new(FetchedPage { records, kept, next: None })))
+        Ok(Fetched::Page(Box::new(FetchedPage { records, kept, next: Ok(None) })))
     }
 
     fn select(&self, bodies: &Bodies, window: &StreamSlice, token: Option<&Value>) -> Result<Selected> {
@@ -274,13 +286,12 @@ impl Reading {
             slice: &walk.window,
         };
         let next = if self.feed_ends(&records)? {
-            None
+            Ok(None)
         } else {
-            let next = self.retriever.paginator.next(&page)?;
-            if let Some(token) = &next {
-                walk.repeats.note(&page, &answer.body, token)?;
-            }
-            next
+            self.retriever.paginator.next(&page).and_then(|next| {
+                next.as_ref().map_or(Ok(()), |token| walk.repeats.note(&page, &answer.body, token))?;
+                Ok(next)
+            })
         };
         records = self.drop_known(records)?;
         Ok(Fetched::Page(Box::new(FetchedPage { records, kept, next })))

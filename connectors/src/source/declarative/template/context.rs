@@ -22,7 +22,10 @@ impl<'a> Context<'a> {
     /// No variables but `config`. Error handlers have none: they hand over [`Value::None`].
     #[must_use]
     pub fn new(clock: &Clock, config: &'a Value) -> Self {
-        Self { clock: clock.clone(), variables: vec![("config", Variable::Value(config))] }
+        // Room for all that components add: a context is made for each record.
+        let mut variables = Vec::with_capacity(8);
+        variables.push(("config", Variable::Value(config)));
+        Self { clock: clock.clone(), variables }
     }
 
     /// With a variable more; the last one of a name counts.

@@ -191,8 +191,8 @@ impl Template {
             ))),
             Kind::Single(expr) => machine.expr(expr).and_then(|object| finish(&object, types)),
             Kind::Nodes(nodes) => {
-                let mut out = String::new();
-                machine.run(nodes, &mut out).map(|()| read(&out, types))
+                let mut out = String::with_capacity(self.source.len());
+                machine.run(nodes, &mut out).map(|()| read_owned(out, types))
             }
         };
         match rendered {
@@ -223,6 +223,15 @@ fn shortened(source: &str) -> String {
         Some((end, _)) => format!("{}…", &source[..end]),
         None => source.to_owned(),
     }
+}
+
+/// [`read`], without a copy of what stays text.
+fn read_owned(text: String, types: Types) -> Option<Value> {
+    if text.is_empty() {
+        return None;
+    }
+    let value = literal::parse(&text).filter(|value| types.accept(value));
+    Some(value.unwrap_or(Value::Text(text)))
 }
 
 /// Text as a literal where it is one of the wanted types; `None` where there is none.

@@ -1,3 +1,5 @@
+//! Cursors and states, held against what the reference said.
+
 mod promise;
 
 use std::collections::{HashMap, VecDeque};
