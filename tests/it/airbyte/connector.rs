@@ -95,9 +95,7 @@ connections:
       - {{name: items, cursor: updated_at}}
 ",
         env!("CARGO_BIN_EXE_tidegate"),
-        manifest.trim_end().replace('
-', "
-        "),
+        manifest.trim_end().replace('\n', "\n        "),
     );
     place.write("tidegate.yaml", &configuration);
     place.run(&["check"]).exits(0);
