@@ -33,6 +33,7 @@ cases! {
     async_kinds
     auth_jwt
     auth_oauth
+    auth_rotation
     auth_session
     auth_single_use
     auth_static

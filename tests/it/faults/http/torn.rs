@@ -1,5 +1,7 @@
 //! Any request may fail in any way: every record comes once all the same.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::server::{Asked, Reply, page, reply};
 use super::{BY_TOKEN, Case, stream};
 
@@ -60,12 +62,9 @@ fn every_record_comes_once_whatever_fails_on_the_way() {
     }
 }
 
-#[test]
-fn every_record_is_in_parquet_once_whatever_failed_on_the_way() {
-    let case = torn(&stream("items", BY_TOKEN, ""), 7);
-    case.configure("");
-    case.place.run(&["sync"]).exits(0);
-    assert!(case.asked() > PAGES, "nothing failed");
+/// Each of the records is in Parquet once.
+#[track_caller]
+fn is_whole_in_parquet(case: &Case) {
     let files = case.place.path("lake/items");
     let query = format!(
         "SELECT count(*), count(DISTINCT id), min(id), max(id) FROM read_parquet('{}/**/*.parquet')",
@@ -75,4 +74,31 @@ fn every_record_is_in_parquet_once_whatever_failed_on_the_way() {
     let found: Vec<&str> =
         rows[0].as_array().expect("a row").iter().filter_map(|cell| cell.as_str()).collect();
     assert_eq!(found, ["120", "120", "0", "119"]);
+}
+
+#[test]
+fn every_record_is_in_parquet_once_whatever_failed_on_the_way() {
+    let case = torn(&stream("items", BY_TOKEN, ""), 7);
+    case.configure("");
+    case.place.run(&["sync"]).exits(0);
+    assert!(case.asked() > PAGES, "nothing failed");
+    is_whole_in_parquet(&case);
+}
+
+#[test]
+fn a_stream_that_has_to_be_read_anew_is_in_parquet_once() {
+    let failures = AtomicUsize::new(0);
+    // All tries of one page are used up: what was read before is dropped.
+    let case = Case::of(&stream("items", BY_TOKEN, ""), move |_, asked| {
+        let number = asked.number("page");
+        if number == 5 && failures.fetch_add(1, Ordering::SeqCst) < 6 {
+            return reply(503, &[], "busy");
+        }
+        page(content(number))
+    });
+    case.configure("");
+    case.place.run(&["sync"]).exits(0);
+    let begun = case.server.asked().iter().filter(|asked| asked.param("page").is_none()).count();
+    assert_eq!(begun, 2);
+    is_whole_in_parquet(&case);
 }

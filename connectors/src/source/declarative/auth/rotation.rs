@@ -45,7 +45,9 @@ impl Rotation {
         if tokens.is_empty() {
             return Err(Error::config("the configuration has no token to authenticate with"));
         }
-        tokens.iter().for_each(|token| scope.vault().mask().add(token));
+        for token in &tokens {
+            scope.vault().mask().add(token);
+        }
         let source = component.required("quota_status_source")?;
         let status = status(&source, &context)?;
         let named = |field: &str, default: &str| -> Result<String> {

@@ -56,7 +56,7 @@ impl Engine {
         let dynamic = check.children("dynamic_streams_check_configs")?;
         let fixed = self.fixed_definitions()?;
         let all = if dynamic.is_empty() && names.iter().all(|name| fixed.iter().any(|d| d.name == *name)) {
-            fixed
+            fixed.to_vec()
         } else {
             self.definitions().await?
         };

@@ -1,6 +1,6 @@
 //! The streams of a manifest before they are built: which there are, which of them are parents, what groups they are in.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::Result;
@@ -72,15 +72,15 @@ fn definition(stream: &Component<'_>) -> Result<Definition> {
     })
 }
 
-/// The names of all streams that are direct parents of one of `streams`: their answers are kept.
-pub(super) fn parents_of_all(streams: &[Definition]) -> HashSet<String> {
-    let mut names = HashSet::new();
+/// Whether a stream of this name is a direct parent of one of `streams`: its answers are kept.
+pub(super) fn is_parent<'d>(name: &str, streams: impl IntoIterator<Item = &'d Definition>) -> bool {
+    let mut is_parent = false;
     for definition in streams {
         for_each_parent(&definition.stream, &mut |parent| {
-            names.extend(parent.get("name").and_then(Value::as_text).map(str::to_owned));
+            is_parent |= parent.get("name").and_then(Value::as_text) == Some(name);
         });
     }
-    names
+    is_parent
 }
 
 /// The names of a stream's parents, their parents and so on.

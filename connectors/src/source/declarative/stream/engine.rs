@@ -36,6 +36,8 @@ pub struct Engine {
     family: Family,
     migrated: Option<Value>,
     limits: Limits,
+    /// The streams of the manifest itself, once they were asked for.
+    fixed: OnceLock<Vec<Definition>>,
     /// What dynamic streams there are, once they were asked for.
     made: OnceCell<Vec<Definition>>,
     /// What the user chose of the catalog, by stream.
@@ -98,6 +100,7 @@ impl Engine {
             family: Family::new(scope),
             migrated,
             limits: Limits { slices, room: Room::default() },
+            fixed: OnceLock::new(),
             made: OnceCell::new(),
             catalog: OnceLock::new(),
             groups,
@@ -245,13 +248,17 @@ impl Engine {
     }
 
     /// The streams of the manifest itself.
-    pub(super) fn fixed_definitions(&self) -> Result<Vec<Definition>> {
-        definition::of_manifest(&self.manifest()?, self.family.scope())
+    pub(super) fn fixed_definitions(&self) -> Result<&[Definition]> {
+        if let Some(fixed) = self.fixed.get() {
+            return Ok(fixed);
+        }
+        let fixed = definition::of_manifest(&self.manifest()?, self.family.scope())?;
+        Ok(self.fixed.get_or_init(|| fixed))
     }
 
     /// All streams, those that come of templates at the end.
     pub(super) async fn definitions(&self) -> Result<Vec<Definition>> {
-        let mut definitions = self.fixed_definitions()?;
+        let mut definitions = self.fixed_definitions()?.to_vec();
         let manifest = self.manifest()?;
         let made = self
             .made
@@ -267,7 +274,7 @@ impl Engine {
     async fn definition(&self, name: &str) -> Result<Definition> {
         let fixed = self.fixed_definitions()?;
         let all = if self.made.get().is_none() && fixed.iter().any(|definition| definition.name == name) {
-            fixed
+            fixed.to_vec()
         } else {
             self.definitions().await?
         };
@@ -279,12 +286,11 @@ impl Engine {
     /// Builds a stream that goes on from `state`. Tells whether that state is to be forgotten.
     pub(super) fn build(&self, definition: &Definition, state: Option<&Value>) -> Result<(Stream, bool)> {
         let chosen = self.catalog.get().and_then(|catalog| catalog.get(&definition.name));
-        let mut known = self.fixed_definitions()?;
-        known.extend(self.made.get().into_iter().flatten().cloned());
+        let known = self.fixed_definitions()?.iter().chain(self.made.get().into_iter().flatten());
         let origin = Origin {
             state,
             chosen: chosen.and_then(|chosen| chosen.cursor.as_deref()),
-            keeps: definition::parents_of_all(&known).contains(&definition.name),
+            keeps: definition::is_parent(&definition.name, known),
             properties: chosen.map(|chosen| &chosen.properties),
         };
         let component = definition.component()?;

@@ -4,6 +4,7 @@
 //! becomes U+FFFD (the one thing that text of ours can't hold). Writes compact JSON; numbers that JSON has no word for
 //! become `null`, sets and tuples become arrays.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use num_bigint::BigInt;
@@ -63,7 +64,7 @@ impl Value {
                 out.push(']');
             }
             Self::Map(map) => {
-                write_entries(out, map.iter().map(|(key, value)| (key.to_owned(), value)));
+                write_entries(out, map.iter().map(|(key, value)| (Cow::Borrowed(key), value)));
             }
             Self::Dict(entries) => {
                 write_entries(out, entries.iter().map(|(key, value)| (key_text(key), value)));
@@ -73,14 +74,14 @@ impl Value {
 }
 
 /// A key of JSON for a key that is no text.
-fn key_text(key: &Value) -> String {
+fn key_text(key: &Value) -> Cow<'_, str> {
     match key {
-        Value::Text(text) => text.clone(),
-        other => other.to_json(),
+        Value::Text(text) => text.into(),
+        other => other.to_json().into(),
     }
 }
 
-fn write_entries<'a>(out: &mut String, entries: impl Iterator<Item = (String, &'a Value)>) {
+fn write_entries<'a>(out: &mut String, entries: impl Iterator<Item = (Cow<'a, str>, &'a Value)>) {
     out.push('{');
     for (place, (key, value)) in entries.enumerate() {
         if place > 0 {
@@ -95,19 +96,22 @@ fn write_entries<'a>(out: &mut String, entries: impl Iterator<Item = (String, &'
 
 fn write_text(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            control if (control as u32) < 0x20 => {
-                let _ = write!(out, "\\u{:04x}", control as u32);
+    let mut rest = text;
+    while let Some(place) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
+        out.push_str(&rest[..place]);
+        match rest.as_bytes()[place] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\r' => out.push_str("\\r"),
+            b'\t' => out.push_str("\\t"),
+            control => {
+                let _ = write!(out, "\\u{control:04x}");
             }
-            other => out.push(other),
         }
+        rest = &rest[place + 1..];
     }
+    out.push_str(rest);
     out.push('"');
 }
 
@@ -165,7 +169,8 @@ impl Reader<'_> {
 
     fn object(&mut self, depth: usize) -> Result<Value> {
         self.at += 1;
-        let mut map = Map::new();
+        // Records have more fields than what is in them: growing twice for each costs more than the room.
+        let mut map = if depth == 0 { Map::with_capacity(8) } else { Map::new() };
         self.blank();
         if self.peek() == Some(b'}') {
             self.at += 1;

@@ -58,6 +58,11 @@ impl Map {
         Self::default()
     }
 
+    /// An empty object with room for so many keys.
+    pub(crate) fn with_capacity(keys: usize) -> Self {
+        Self(Box::new(IndexMap::with_capacity_and_hasher(keys, ahash::RandomState::default())))
+    }
+
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
