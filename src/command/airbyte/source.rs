@@ -204,7 +204,8 @@ fn configure(stream: &Stream, configured: &Configured) -> Result<ConfiguredStrea
     let fields = stream.schema.fields().iter();
     let fields: Vec<_> = fields
         .filter(|field| wanted.is_none_or(|wanted| wanted.is_empty() || wanted.contains(field.name())))
-        .cloned()
+        // What does not fit becomes NULL, whatever the column says.
+        .map(|field| Arc::new(field.as_ref().clone().with_nullable(true)))
         .collect();
     let single = |path: &[String]| match path {
         [column] => Ok(column.clone()),

@@ -84,7 +84,8 @@ fn tidegate_itself_is_a_connector() {
     config:
       token: s3cret-token
       __injected_declarative_manifest:
-{}destinations:
+        {}
+destinations:
   lake: {{type: parquet, url: ./lake}}
 connections:
   api_to_lake:
@@ -94,7 +95,7 @@ connections:
       - {{name: items, cursor: updated_at}}
 ",
         env!("CARGO_BIN_EXE_tidegate"),
-        manifest.lines().map(|line| format!("        {line}\n")).collect::<Vec<_>>().concat(),
+        manifest.trim_end().replace('\n', "\n        "),
     );
     place.write("tidegate.yaml", &configuration);
     place.run(&["check"]).exits(0);

@@ -20,7 +20,7 @@ fn project(api: &Api, now: &str) -> Project {
         "now": now,
     }));
     std::fs::write(project.path("manifest.yaml"), api.manifest(0)).expect("the folder is there");
-    project.stream(json!({ "name": "sliced", "cursor": "updated_at" }))
+    project.connection("commit_interval", "0s").stream(json!({ "name": "sliced", "cursor": "updated_at" }))
 }
 
 fn kill(project: &Project, place: &str) {
@@ -45,14 +45,7 @@ const COUNTS: &str = "SELECT min(id), max(id), count(id), count(DISTINCT id)";
 #[test]
 fn records_arrive_once_in_files_wherever_a_sync_is_killed() {
     let api = Api::with(FIRST);
-    let places = [
-        "file.row_group",
-        "lane.cut",
-        "commit.begun",
-        "manifest.created",
-        "commit.answered",
-        "commit.begun:2",
-    ];
+    let places = ["lane.cut", "manifest.created", "commit.begun:2"];
     for place in places {
         api.set_items(FIRST);
         let mut project = small(project(&api, "2024-01-31T00:00:00Z")).destination("compression", "none");
@@ -62,7 +55,7 @@ fn records_arrive_once_in_files_wherever_a_sync_is_killed() {
         assert!(began());
         project.sync();
         let went_on = !began();
-        let is_committed = ["manifest.created", "commit.answered", "commit.begun:2"].contains(&place);
+        let is_committed = place != "lane.cut";
         assert_eq!(went_on, is_committed, "{place}");
         let lake = project.lake("sliced");
         let query = format!("{COUNTS} FROM read_parquet('{lake}/**/*.parquet')");

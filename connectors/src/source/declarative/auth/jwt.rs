@@ -118,7 +118,7 @@ impl Jwt {
             let value = if *key == "iss" { Value::Text(text_of(&value)) } else { value };
             claims.insert(*key, value);
         }
-        let now = scope.vault().now(scope.clock()).timestamp();
+        let now = scope.clock().now().timestamp();
         claims.insert("iat", now);
         claims.insert("exp", now.saturating_add(self.duration));
         claims.insert("nbf", now);
