@@ -154,6 +154,21 @@ async fn a_table_of_airbytes_is_gone_on_with() {
     assert_eq!(distinct.as_deref(), Some("5 3"));
 }
 
+#[tokio::test]
+async fn a_table_whose_columns_are_spelled_otherwise_is_not_written_to() {
+    let mut world = World::incremental(2).await;
+    world.account.execute("CREATE SCHEMA LAKE");
+    world.account.execute("CREATE TABLE LAKE.PAYMENTS (\"id\" NUMBER(38, 0), \"note\" VARCHAR)");
+    let report = world.project.sync_exits(65).to_string();
+    assert!(report.contains("has column \\\"id\\\"") && report.contains("names: source"), "{report}");
+    assert_eq!(world.query("DESCRIBE TABLE LAKE.PAYMENTS").len(), 2, "nothing was changed");
+    world.account.execute("CREATE TABLE LAKE.\"payments\" (\"id\" NUMBER(38, 0), \"note\" VARCHAR)");
+    world.project = world.project.destination("names", "source");
+    world.project.sync();
+    let rows = world.query("SELECT \"id\", \"note\" FROM LAKE.\"payments\" ORDER BY 1");
+    assert_eq!(rows, text(&[&["1", "note 1"], &["2", "note 2"]]));
+}
+
 /// The raw table of an older connector (version 3), which models read as one VARIANT.
 #[tokio::test]
 async fn a_raw_table_of_airbytes_is_gone_on_with() {

@@ -4,7 +4,7 @@ use protocol::{Error, Result};
 
 use super::Inner;
 use super::client::{Answer, QueryTag};
-use super::name::Name;
+use super::name::{Identifier, Name, Spelling};
 use super::sql::ddl::{self, ColumnDefinition};
 
 /// A type as Snowflake names it: `NUMBER(38,0)`, `VARCHAR(16777216)`, `FLOAT`.
@@ -94,7 +94,7 @@ impl Inner {
         tag: &QueryTag,
     ) -> Result<bool> {
         let Some(answer) = self.desk.find(ddl::describe(name), tag).await? else { return Ok(false) };
-        for sql in changes(name, &found(&answer), columns)? {
+        for sql in changes(name, &found(&answer), columns, self.places.spelling)? {
             self.desk.run(sql, tag).await?;
         }
         Ok(true)
@@ -107,10 +107,18 @@ fn found(answer: &Answer) -> Vec<(String, String)> {
 }
 
 /// What makes a table with the columns `found` hold `columns`.
-fn changes(name: &Name, found: &[(String, String)], columns: &[ColumnDefinition]) -> Result<Vec<String>> {
+fn changes(
+    name: &Name,
+    found: &[(String, String)],
+    columns: &[ColumnDefinition],
+    spelling: Spelling,
+) -> Result<Vec<String>> {
     let mut statements = Vec::new();
     for column in columns {
         let Some((_, is)) = found.iter().find(|(known, _)| known == column.name.name()) else {
+            if spelling == Spelling::Upper {
+                refuse_alike(name, found, columns, column)?;
+            }
             statements.push(ddl::add_column(name, column));
             continue;
         };
@@ -130,9 +138,29 @@ fn changes(name: &Name, found: &[(String, String)], columns: &[ColumnDefinition]
     Ok(statements)
 }
 
+/// Files are copied without regard to case: of two columns that differ by it, either might get the values. Where both are the
+/// stream's they are copied another way.
+fn refuse_alike(
+    name: &Name,
+    found: &[(String, String)],
+    columns: &[ColumnDefinition],
+    column: &ColumnDefinition,
+) -> Result<()> {
+    let folded = column.name.name().to_lowercase();
+    let is_ours = |known: &str| columns.iter().any(|column| column.name.name() == known);
+    let other = found.iter().find(|(known, _)| known.to_lowercase() == folded && !is_ours(known));
+    let Some((other, _)) = other else { return Ok(()) };
+    let other = Identifier::new(other);
+    Err(Error::schema(format!("{name} has column {other}, and the stream's would be {}", column.name))
+        .context("column", column.name.name())
+        .hint(
+            "set `names: source` where the table's columns are spelled as at the source, or give the stream a \
+             new `target`",
+        ))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::name::Identifier;
     use super::*;
 
     #[test]
@@ -174,7 +202,8 @@ mod tests {
             comment: None,
         };
         let is = [("A".to_owned(), "NUMBER(5,0)".to_owned()), ("X".to_owned(), "DATE".to_owned())];
-        let statements = changes(&name, &is, &[column("A", "NUMBER(38, 0)"), column("B", "FLOAT")]).unwrap();
+        let wanted = [column("A", "NUMBER(38, 0)"), column("B", "FLOAT")];
+        let statements = changes(&name, &is, &wanted, Spelling::Upper).unwrap();
         assert_eq!(
             statements,
             [
@@ -182,7 +211,25 @@ mod tests {
                 r#"ALTER TABLE "D"."S"."T" ADD COLUMN IF NOT EXISTS "B" FLOAT"#,
             ]
         );
-        let error = changes(&name, &is, &[column("X", "VARCHAR")]).unwrap_err();
+        let error = changes(&name, &is, &[column("X", "VARCHAR")], Spelling::Upper).unwrap_err();
         assert_eq!(error.message(), r#"column "X" of "D"."S"."T" is DATE, and would have to be VARCHAR"#);
+    }
+
+    #[test]
+    fn columns_that_differ_by_case_alone_stand_side_by_side_only_where_case_counts() {
+        let name = Name {
+            database: Identifier::new("D"),
+            schema: Identifier::new("S"),
+            object: Identifier::new("T"),
+        };
+        let is = [("id".to_owned(), "NUMBER(38,0)".to_owned())];
+        let wanted = [ColumnDefinition {
+            name: Identifier::new("ID"),
+            sql_type: "NUMBER(38, 0)".to_owned(),
+            comment: None,
+        }];
+        let error = changes(&name, &is, &wanted, Spelling::Upper).unwrap_err();
+        assert_eq!(error.message(), r#""D"."S"."T" has column "id", and the stream's would be "ID""#);
+        assert_eq!(changes(&name, &is, &wanted, Spelling::Source).unwrap().len(), 1);
     }
 }
