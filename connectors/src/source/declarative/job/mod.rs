@@ -1,6 +1,6 @@
 //! Reports that a server makes on order: created, polled, downloaded (`AsyncRetriever`).
 //!
-//! One slice is one report. What it takes to have it made is in [`order`]; the records of what was made come page by
+//! One slice is one report. What it takes to have it made is in `order`; the records of what was made come page by
 //! page, as they were extracted: filters and transformations are the stream's.
 
 mod order;
