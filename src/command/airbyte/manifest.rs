@@ -1,6 +1,5 @@
 //! Manifests, run as Airbyte's `source-declarative-manifest` runs them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,7 +71,7 @@ impl Given {
         let injected = config.remove(INJECTED);
         let mut envelope = Envelope { injected: None, is_verbose: which.debug };
         let (manifest, folder) = match (&which.manifest_path, injected) {
-            (Some(path), _) => (load(path)?, path.parent().map(Path::to_owned)),
+            (Some(path), _) => (manifest::open(path)?, path.parent().map(Path::to_owned)),
             (None, Some(value)) => {
                 if value.as_map().is_none() {
                     return Err(Error::config(format!(
@@ -91,14 +90,6 @@ impl Given {
         };
         Ok(Self { manifest, config, folder, envelope })
     }
-}
-
-/// The manifest in the file at `path`.
-fn load(path: &Path) -> Result<Value> {
-    let shown = path.display().to_string();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Error::config(format!("manifest {shown} can't be read")).with_source(error))?;
-    manifest::load(&shown, &text)
 }
 
 /// A source that was built.
@@ -166,7 +157,7 @@ fn clock(context: &Context) -> Clock {
 /// Prints the manifest's specification; without a manifest, that of manifests in general.
 fn spec(which: &AirbyteSource, context: &Context, messages: &Messages) -> Outcome {
     let manifest = match (&which.manifest_path, &context.global.config) {
-        (Some(path), _) => Some(load(path)?),
+        (Some(path), _) => Some(manifest::open(path)?),
         (None, Some(_)) => Given::read(which, context).ok().map(|given| given.manifest),
         (None, None) => None,
     };
@@ -175,7 +166,9 @@ fn spec(which: &AirbyteSource, context: &Context, messages: &Messages) -> Outcom
         return Ok(true);
     };
     let spec = manifest.get("spec").filter(|spec| spec.as_map().is_some());
-    let spec = spec.ok_or_else(|| Error::config("the manifest has no `spec`"))?;
+    let spec = spec.ok_or_else(|| {
+        Error::config("the manifest has no `spec`").hint("put the connector's `spec.yaml` beside it")
+    })?;
     let field = |key: &str| spec.get(key).filter(|value| value.is_true());
     let mut members = vec![format!(
         r#""connectionSpecification":{}"#,

@@ -65,9 +65,7 @@ impl Source for Manifest {
 
     async fn open(config: Config) -> Result<Self> {
         let shown = config.path.display().to_string();
-        let text = std::fs::read_to_string(&config.path)
-            .map_err(|error| Error::config(format!("manifest {shown} can't be read")).with_source(error))?;
-        let manifest = manifest::load(&shown, &text)?;
+        let manifest = manifest::open(&config.path)?;
         let settings = Settings::read(&config.config, config.config_file)?;
         if replaces_tokens(&manifest) && !settings.is_kept() {
             return Err(Error::config(

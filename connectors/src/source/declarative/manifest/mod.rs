@@ -1,8 +1,9 @@
 //! Manifests: read, references put in place, types and parameters handed down.
 //!
 //! What comes out is what the reference works with: components that carry every inherited parameter as a field, and so
-//! many a field that means nothing to them. Nothing here reads a file: who does hands over the text.
+//! many a field that means nothing to them.
 
+mod file;
 mod parameters;
 mod reference;
 #[cfg(test)]
@@ -14,6 +15,8 @@ use std::fmt::Write as _;
 use protocol::{Error, Result};
 
 use super::value::Value;
+
+pub use file::open;
 
 /// Levels of a manifest, references in place.
 const DEPTH: usize = 200;

@@ -94,3 +94,25 @@ fn a_large_manifest_keeps_its_streams() {
         streams[499].get("retriever").and_then(|retriever| retriever.get("requester")).expect("a requester");
     assert_eq!(requester.get("path").and_then(Value::as_text), Some("/p499"));
 }
+
+#[test]
+fn a_specification_beside_the_manifest_counts_where_it_has_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (manifest, beside) = (folder.path().join("manifest.yaml"), folder.path().join("spec.yaml"));
+    let required = |manifest: &Value| {
+        let specification = manifest.get("spec")?.get("connection_specification")?;
+        Some(specification.get("required")?.as_list()?.first()?.as_text()?.to_owned())
+    };
+    std::fs::write(&manifest, "streams: []").expect("written");
+    assert_eq!(required(&open(&manifest).expect("a manifest")), None);
+    std::fs::write(&beside, "connectionSpecification: {type: object, required: [key]}").expect("written");
+    assert_eq!(required(&open(&manifest).expect("a manifest")), Some("key".into()));
+    let own = "streams: []\nspec: {type: Spec, connection_specification: {required: [own]}}";
+    std::fs::write(&manifest, own).expect("written");
+    assert_eq!(required(&open(&manifest).expect("a manifest")), Some("own".into()));
+
+    std::fs::write(&manifest, "streams: []").expect("written");
+    std::fs::write(&beside, "a: [").expect("written");
+    let error = format!("{:?}", open(&manifest).expect_err("malformed"));
+    assert!(error.contains("spec.yaml"), "{error}");
+}
