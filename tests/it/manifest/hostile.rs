@@ -248,3 +248,14 @@ fn what_is_no_manifest_is_said_to_be_none() {
         ran.says("manifest");
     }
 }
+
+#[test]
+fn a_list_that_the_configuration_leaves_out_fails_its_stream_when_it_is_read() {
+    let router =
+        json!({"type": "ListPartitionRouter", "values": "{{ config.get('ids') }}", "cursor_field": "id"});
+    let hostile = stream("hostile", &json!({"partition_router": router}));
+    let ran = run("discover", &manifest(&hostile).to_string(), None);
+    assert_eq!(ran.exit, 0, "{}", ran.out);
+    ran.says(r#""name":"hostile""#);
+    only_it_fails(&hostile, r#"the list of the partitions by \"id\" evaluates to null"#);
+}

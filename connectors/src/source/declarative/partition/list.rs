@@ -1,7 +1,7 @@
 //! `ListPartitionRouter`: a partition for each item of a list.
 
 use futures::future::BoxFuture;
-use protocol::Result;
+use protocol::{Error, Result};
 
 use super::router::{Part, Walk};
 use crate::source::declarative::component::Component;
@@ -13,9 +13,13 @@ use crate::source::declarative::value::{Map, Value};
 /// The items and the key that each of them is the value of.
 pub(in crate::source::declarative) struct List {
     key: String,
-    values: Vec<Value>,
+    values: Values,
     option: Option<RequestOption>,
 }
+
+/// The items, or what came in their place: a stream whose list is left out of the configuration is there, and fails
+/// when it is read.
+type Values = std::result::Result<Vec<Value>, &'static str>;
 
 impl List {
     pub(super) fn build(router: &Component<'_>, scope: &Scope) -> Result<Self> {
@@ -23,10 +27,10 @@ impl List {
         let context = scope.context(&parameters);
         let values = match router.required_value("values")? {
             // Items are texts as they stand; only a text in their place is a template.
-            Value::List(items) => items.iter().map(|item| text(router, item)).collect::<Result<_>>()?,
+            Value::List(items) => Ok(items.iter().map(|item| text(router, item)).collect::<Result<_>>()?),
             value => {
                 let Value::Text(template) = text(router, value)? else { return Ok(Self::none()) };
-                items(router, TextTemplate::compile(&template)?.eval(&context)?)?
+                items(TextTemplate::compile(&template)?.eval(&context)?)
             }
         };
         let option = router.child("request_option")?;
@@ -38,7 +42,7 @@ impl List {
     }
 
     fn none() -> Self {
-        Self { key: String::new(), values: Vec::new(), option: None }
+        Self { key: String::new(), values: Ok(Vec::new()), option: None }
     }
 
     pub(super) fn key(&self) -> &str {
@@ -58,7 +62,7 @@ impl List {
     }
 
     pub(super) fn walk(&self) -> Items {
-        Items { key: self.key.clone(), values: self.values.clone().into_iter() }
+        Items { key: self.key.clone(), values: self.values.clone().map(Vec::into_iter) }
     }
 }
 
@@ -75,27 +79,34 @@ fn text(router: &Component<'_>, value: &Value) -> Result<Value> {
 }
 
 /// What Python iterates over.
-fn items(router: &Component<'_>, value: Value) -> Result<Vec<Value>> {
+fn items(value: Value) -> Values {
     Ok(match value {
         Value::List(items) | Value::Tuple(items) | Value::Set(items) => items,
         Value::Text(text) => text.chars().map(|character| Value::Text(character.to_string())).collect(),
         Value::Map(map) => map.keys().map(Value::from).collect(),
         Value::Dict(entries) => entries.into_iter().map(|(key, _)| key).collect(),
-        other => return Err(router.fail(format!("`values` evaluates to {}, not a list", other.kind()))),
+        other => return Err(other.kind()),
     })
 }
 
 pub(super) struct Items {
     key: String,
-    values: std::vec::IntoIter<Value>,
+    values: std::result::Result<std::vec::IntoIter<Value>, &'static str>,
 }
 
 impl Walk for Items {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Part>>> {
-        let part = self.values.next().map(|value| Part {
-            partition: [(self.key.as_str(), value)].into_iter().collect(),
-            ..Part::default()
-        });
-        Box::pin(async move { Ok(part) })
+        let part = match &mut self.values {
+            Ok(values) => Ok(values.next().map(|value| Part {
+                partition: [(self.key.as_str(), value)].into_iter().collect(),
+                ..Part::default()
+            })),
+            Err(kind) => Err(Error::config(format!(
+                "the list of the partitions by {:?} evaluates to {kind}, not a list",
+                self.key
+            ))
+            .hint("set it in the configuration")),
+        };
+        Box::pin(async move { part })
     }
 }
