@@ -18,9 +18,11 @@ use std::process::ExitCode;
 use clap::error::ErrorKind as Misuse;
 use clap::{CommandFactory, Parser};
 use protocol::Error;
+use tokio::runtime::Builder;
 
-use args::{Arguments, Format, Global, Verb};
+use args::{Arguments, Format, Global, Sync, Verb};
 use command::{Context, Messages};
+use config::Config;
 use failure::{Failure, USAGE};
 use output::{Answer, Output};
 use signal::Signals;
@@ -69,7 +71,7 @@ fn run(verb: &Verb, global: &Global, output: &Output) -> Result<Answer, Failure>
         log::start(global, output, is_live)?;
         None
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = runtime_for(verb, global)
         .enable_all()
         .build()
         .map_err(|error| Error::internal("the runtime can't be started").with_source(error))?;
@@ -81,6 +83,25 @@ fn run(verb: &Verb, global: &Global, output: &Output) -> Result<Answer, Failure>
     // Whatever still runs belongs to work that was given up.
     runtime.shutdown_background();
     result
+}
+
+/// One thread for what reads a manifest: its records are many small values, and where one thread makes what another
+/// lets go, both wait for the allocator more than they work (benches/results/2026-11-23-manifest.md). Lanes have
+/// threads of their own.
+fn runtime_for(verb: &Verb, global: &Global) -> Builder {
+    let is_of_manifest = |sync: &Sync| {
+        let config = Config::load(global.config.as_deref()).ok();
+        config.is_some_and(|config| config.type_of_source(sync.connection.as_deref()) == Some("manifest"))
+    };
+    match verb {
+        Verb::Airbyte(verb) if verb.source().is_manifest() => Builder::new_current_thread(),
+        Verb::Sync(sync) if is_of_manifest(sync) => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(1);
+            builder
+        }
+        _ => Builder::new_multi_thread(),
+    }
 }
 
 /// Answers arguments that can't be understood, and requests for help.

@@ -69,3 +69,10 @@ impl Airbyte {
         }
     }
 }
+
+impl AirbyteSource {
+    /// Whether a manifest is run, not a source of tidegate's.
+    pub(crate) fn is_manifest(&self) -> bool {
+        self.source.is_none() && self.connector.is_none()
+    }
+}

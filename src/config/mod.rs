@@ -273,6 +273,14 @@ impl Config {
         found.ok_or_else(|| problems.into())
     }
 
+    /// The type of the source of that connection, or of the only one, as it stands in the file: the rest may be wrong.
+    pub(crate) fn type_of_source(&self, connection: Option<&str>) -> Option<&str> {
+        let mut connections = self.sections(Kind::Connection);
+        let connection = connections.find(|section| connection.is_none_or(|name| section.name == name))?;
+        let source = connection.node.get(Kind::Source.noun())?.text()?;
+        self.section(Kind::Source, source).ok()?.node.get("type")?.text()
+    }
+
     /// Reads a source.
     pub(crate) fn source(&self, section: &Section) -> Result<Setup<OpenSource>, ConfigError> {
         Ok(self.opened(section, &self.registry.sources)?)
