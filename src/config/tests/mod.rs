@@ -137,6 +137,15 @@ fn a_good_file_is_read() {
 }
 
 #[test]
+fn the_type_of_a_connections_source_is_known_whatever_else_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let Ok(config) = load(folder.path(), &source("hots: nowhere")) else { panic!("its file can be read") };
+    assert_eq!(config.type_of_source(None), Some("db"));
+    assert_eq!(config.type_of_source(Some("shop_to_lake")), Some("db"));
+    assert_eq!(config.type_of_source(Some("nobody")), None);
+}
+
+#[test]
 fn an_unknown_key_is_shown_in_its_line_with_the_likeliest_name() {
     assert_eq!(
         wrong(&GOOD.replace("cursor:", "curser:")),
